@@ -1,0 +1,1 @@
+//! Reference profiles, counters, PSI and KS. Pure: no I/O, no clock, no randomness.

@@ -1,0 +1,1 @@
+//! The live deployment: snapshot, drift taps, prediction log, counters. Works over any Scorer.

@@ -1,0 +1,1 @@
+//! A Scorer over ONNX Runtime: serves every graph.

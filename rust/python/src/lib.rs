@@ -1,0 +1,1 @@
+//! The extension module: convert, release the GIL, call, map the error.

@@ -1,0 +1,1 @@
+//! Transports over the engine: gRPC and HTTP, admission, metrics, drain.

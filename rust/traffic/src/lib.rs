@@ -1,0 +1,1 @@
+//! Weights to slots, keys to variants. Pure.
