@@ -120,7 +120,8 @@ class VersionInfo(Value):
     digest: str
     stage: str = "development"
     manifest: dict[str, Any]
-    """RFC 8785 content of the digest: onnx, signature, contract, profile, dataset, recipe, code, metrics, conversion, parent."""
+    """What the digest binds, in RFC 8785 form: onnx, signature, contract, profile, dataset, recipe, code,
+    metrics, conversion, parent."""
     created_at: datetime
     created_by: str
 
