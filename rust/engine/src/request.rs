@@ -1,0 +1,82 @@
+//! A request to score, and its answer.
+
+use std::sync::Arc;
+
+use tidegate_model::{Batch, Tensor};
+use uuid::Uuid;
+
+/// One request, decoded and checked against the endpoint's contract.
+#[derive(Clone, Debug)]
+pub struct ScoreRequest {
+    /// The rows, built with the contract of the endpoint that scores them.
+    pub batch: Batch,
+    /// The client's own id, logged and never a key.
+    pub client_id: Option<String>,
+    /// A version asked for by name.
+    pub version: Option<String>,
+    /// The routing key from a header or a parameter; it goes before the context column with role `key`.
+    pub routing_key: Option<Vec<u8>>,
+    /// Event time in microseconds UTC; arrival without it.
+    pub event_time: Option<i64>,
+    /// Who asks.
+    pub principal: Arc<str>,
+    /// Whether the principal may ask for a version by name.
+    pub pin_allowed: bool,
+}
+
+impl ScoreRequest {
+    /// A request with nothing but rows, from `principal`, who may not pin.
+    #[must_use]
+    pub fn new(batch: Batch, principal: Arc<str>) -> Self {
+        Self {
+            batch,
+            client_id: None,
+            version: None,
+            routing_key: None,
+            event_time: None,
+            principal,
+            pin_allowed: false,
+        }
+    }
+}
+
+/// The answer to a [`ScoreRequest`].
+#[derive(Clone, Debug)]
+pub struct ScoreResponse {
+    /// Minted for this request (`UUIDv7`); feedback names it.
+    pub prediction_id: Uuid,
+    /// The model that answered.
+    pub model: Arc<str>,
+    /// Its version.
+    pub version: Arc<str>,
+    /// The version's digest.
+    pub variant: Arc<str>,
+    /// How the variant was chosen.
+    pub route: Route,
+    /// Whether the same key will get the same variant again under this plan.
+    pub sticky: bool,
+    /// The deployment that answered.
+    pub generation: u64,
+    /// The outputs, in the order of the contract.
+    pub outputs: Arc<Vec<Tensor>>,
+}
+
+/// How a variant was chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Route {
+    /// By the traffic plan.
+    Weight,
+    /// By name.
+    Pin,
+}
+
+impl Route {
+    /// The name in logs and answers: `weight` or `pin`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Weight => "weight",
+            Self::Pin => "pin",
+        }
+    }
+}
