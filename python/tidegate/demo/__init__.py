@@ -1,0 +1,1 @@
+"""The demo: a year of flights through the real processes, every printed number measured."""
