@@ -1,0 +1,6 @@
+"""Starts the native server, keeps it running and publishes deployments to it."""
+
+from tidegate.serving.deployments import Announcements, DeploymentFiles, newest
+from tidegate.serving.supervisor import Supervisor
+
+__all__ = ["Announcements", "DeploymentFiles", "Supervisor", "newest"]
