@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
 from typing import Any, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -23,6 +24,15 @@ DataType = Literal[
     "BYTES",
 ]
 """Element types by the names of the Open Inference Protocol v2."""
+
+
+Clock = Callable[[], datetime]
+"""Tells the time, aware and in UTC; tests inject their own."""
+
+
+def utc_now() -> datetime:
+    """The time now, in UTC: the clock that is used where none is injected."""
+    return datetime.now(UTC)
 
 
 class Value(BaseModel):
@@ -119,9 +129,10 @@ class VersionInfo(Value):
     version: str
     digest: str
     stage: str = "development"
+    description: str = ""
     manifest: dict[str, Any]
-    """What the digest binds, in RFC 8785 form: onnx, signature, contract, profile, dataset, recipe, code,
-    metrics, conversion, parent."""
+    """What the digest binds, in RFC 8785 form: format, model, onnx, signature, contract, profile, dataset, recipe,
+    code, metrics, conversion, parent."""
     created_at: datetime
     created_by: str
 
@@ -156,6 +167,77 @@ class TrafficPlan(Value):
     reason: str = ""
     created_at: datetime
     created_by: str
+
+
+class PlanDraft(Value):
+    """The traffic plan that a new deployment gives to one endpoint."""
+
+    endpoint: str
+    variants: list[VariantPlan]
+    slots: int = 10_000
+    stacks: Any = None
+    """The slots of each answering variant in the order they were given, for the next reassignment."""
+
+
+class DeploymentInfo(Value):
+    """One immutable snapshot of all endpoints, plans and variants."""
+
+    generation: int
+    digest: str
+    reason: str = ""
+    created_at: datetime
+    created_by: str
+
+
+class SegmentInfo(Value):
+    """A sealed spool file: what it holds and the sha256 that its bytes must have."""
+
+    path: str
+    """Relative to the home."""
+    kind: Literal["predictions", "labels", "drift"]
+    endpoint: str
+    sha256: str
+    rows: int
+    time_from: str | None = None
+    time_to: str | None = None
+    created_at: datetime
+
+
+class KeyInfo(Value):
+    """An API key without its secret."""
+
+    id: str
+    principal: str
+    created_at: datetime
+    created_by: str
+    expires_at: datetime | None = None
+    revoked_at: datetime | None = None
+
+
+class Edge(Value):
+    """An arrow of the lineage: ``subject`` was made from, by or after ``object``."""
+
+    subject: str
+    """``kind:identity``, such as ``version:sha256:ab…``."""
+    relation: str
+    object: str
+    detail: dict[str, Any] = Field(default_factory=dict)
+
+
+class Recorder(Protocol):
+    """Writes audit entries; implemented by :class:`tidegate.audit.Audit`."""
+
+    def append(
+        self, actor: str, action: str, subject: str, detail: Mapping[str, Any], reason: str = ""
+    ) -> None:
+        """Adds an entry to the open transaction: it is there if and only if what it tells of is."""
+
+
+class EdgeWriter(Protocol):
+    """Writes lineage; implemented by :class:`tidegate.lineage.Lineage`."""
+
+    def link(self, edges: Iterable[Edge]) -> None:
+        """Adds edges to the open transaction."""
 
 
 class Publisher(Protocol):

@@ -1,0 +1,162 @@
+"""Where things came from: versions from datasets, recipes, code and parents; answers from plans and versions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from tidegate.errors import NotFoundError
+from tidegate.store.canonical import timestamp
+from tidegate.store.connection import Database, Row
+from tidegate.types import Clock, Edge, utc_now
+
+
+class Lineage:
+    """The edges of a home and the questions that they answer."""
+
+    def __init__(self, database: Database, clock: Clock = utc_now) -> None:
+        self._database = database
+        self._clock = clock
+
+    def link(self, edges: Iterable[Edge]) -> None:
+        """Adds edges to the open transaction; one that is there already stays as it is."""
+        transaction = self._database.open_transaction
+        now = timestamp(self._clock())
+        for edge in edges:
+            transaction.execute(
+                "INSERT INTO edges VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                [edge.subject, edge.relation, edge.object, json.dumps(edge.detail, sort_keys=True), now],
+            )
+
+    def sources(self, node: str) -> list[Edge]:
+        """What ``node`` (``kind:identity``) was made from, by or after."""
+        return self._edges("subject", node)
+
+    def dependents(self, node: str) -> list[Edge]:
+        """What was made from, by or after ``node``."""
+        return self._edges("object", node)
+
+    def explain_version(self, model: str, number: str | int) -> dict[str, Any]:
+        """A version with its dataset, recipe, code and metrics, and its parents back to the first."""
+        row = self._database.one(
+            "SELECT * FROM versions WHERE model = ? AND CAST(number AS TEXT) = ?", [model, str(number)]
+        )
+        if row is None:
+            raise NotFoundError(f"model {model!r} has no version {number}")
+        return self._explain(row)
+
+    def explain_digest(self, digest: str) -> dict[str, Any]:
+        """The same, asked by the version's digest."""
+        row = self._database.one("SELECT * FROM versions WHERE digest = ?", [digest])
+        if row is None:
+            raise NotFoundError(f"there is no version {digest}")
+        return self._explain(row)
+
+    def explain_prediction(self, prediction: Mapping[str, Any]) -> dict[str, Any]:
+        """A logged answer with the plan that chose its version, and that version's tree.
+
+        ``prediction`` needs ``endpoint`` (name), ``generation`` and ``variant`` (the version's digest), as the
+        prediction log has them; it is returned as it came under ``prediction``.
+        """
+        return {
+            "prediction": dict(prediction),
+            "plan": self.plan_at(prediction["endpoint"], int(prediction["generation"])),
+            "version": self.explain_digest(prediction["variant"]),
+        }
+
+    def plan_at(self, endpoint: str, generation: int) -> dict[str, Any]:
+        """The traffic plan that held for an endpoint in a generation, and the deployment that brought it."""
+        return self._plan("deployments.generation <= ?", endpoint, generation, f"in generation {generation}")
+
+    def plan_at_time(self, endpoint: str, moment: str) -> dict[str, Any]:
+        """The traffic plan that held at a moment (as :func:`tidegate.store.canonical.timestamp` writes it)."""
+        return self._plan("deployments.created_at <= ?", endpoint, moment, f"at {moment}")
+
+    def _plan(self, condition: str, endpoint: str, value: str | int, when: str) -> dict[str, Any]:
+        row = self._database.one(
+            "SELECT endpoints.id, endpoints.name, plans.generation, plans.variants, plans.reason, "
+            "plans.created_at, plans.created_by, deployments.digest FROM plans "
+            "JOIN endpoints ON endpoints.id = plans.endpoint "
+            "JOIN deployments ON deployments.generation = plans.generation "
+            f"WHERE endpoints.name = ? AND {condition} ORDER BY plans.generation DESC LIMIT 1",  # noqa: S608
+            [endpoint, value],
+        )
+        if row is None:
+            raise NotFoundError(f"endpoint {endpoint!r} had no traffic plan {when}")
+        return {
+            "endpoint": row["name"],
+            "endpoint_id": row["id"],
+            "generation": row["generation"],
+            "variants": json.loads(row["variants"]),
+            "reason": row["reason"],
+            "created_at": row["created_at"],
+            "created_by": row["created_by"],
+            "deployment": row["digest"],
+        }
+
+    def _explain(self, row: Row) -> dict[str, Any]:
+        tree = self._describe(row)
+        newest, seen = tree, {row["digest"]}
+        while (parent := self._parent(row["digest"])) is not None and parent["digest"] not in seen:
+            seen.add(parent["digest"])
+            newest["parent"] = self._describe(parent)
+            newest, row = newest["parent"], parent
+        return tree
+
+    def _parent(self, digest: str) -> Row | None:
+        return self._database.one(
+            "SELECT versions.* FROM edges JOIN versions ON edges.object = 'version:' || versions.digest "
+            "WHERE edges.subject = ? AND edges.relation = 'parent'",
+            [f"version:{digest}"],
+        )
+
+    def _describe(self, row: Row) -> dict[str, Any]:
+        manifest = json.loads(row["manifest"])
+        return {
+            "model": row["model"],
+            "version": str(row["number"]),
+            "digest": row["digest"],
+            "stage": row["stage"],
+            "created_at": row["created_at"],
+            "created_by": row["created_by"],
+            "onnx": manifest["onnx"],
+            "profile": manifest["profile"],
+            "metrics": manifest["metrics"],
+            "conversion": manifest["conversion"],
+            "datasets": [
+                self._dataset(edge) for edge in self.sources(f"version:{row['digest']}") if _trained(edge)
+            ],
+            "recipe": manifest["recipe"],
+            "code": manifest["code"],
+            "parent": None,
+        }
+
+    def _dataset(self, edge: Edge) -> dict[str, Any]:
+        digest = edge.object.removeprefix("dataset:")
+        row = self._database.one(
+            "SELECT * FROM datasets WHERE digest = ? ORDER BY created_at LIMIT 1", [digest]
+        )
+        if row is None:
+            return {"digest": digest}
+        return {
+            "name": row["name"],
+            "version": row["version"],
+            "digest": digest,
+            "rows": row["rows"],
+            "time_from": row["time_from"],
+            "time_to": row["time_to"],
+            "origin": json.loads(row["origin"]),
+        }
+
+    def _edges(self, side: str, node: str) -> list[Edge]:
+        rows = self._database.query(
+            "SELECT subject, relation, object, detail FROM edges "
+            f"WHERE {side} = ? ORDER BY relation, subject, object",  # noqa: S608
+            [node],
+        )
+        return [Edge.model_validate({**row, "detail": json.loads(row["detail"])}) for row in rows]
+
+
+def _trained(edge: Edge) -> bool:
+    return edge.relation == "dataset"

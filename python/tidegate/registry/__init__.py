@@ -1,0 +1,37 @@
+"""What exists, by name and number: models, datasets, versions, endpoints, deployments, sealed segments."""
+
+from __future__ import annotations
+
+from tidegate.registry.datasets import Datasets
+from tidegate.registry.deployments import Deployments
+from tidegate.registry.endpoints import Endpoints
+from tidegate.registry.idempotency import Idempotency
+from tidegate.registry.ledger import Ledger
+from tidegate.registry.models import Models
+from tidegate.registry.segments import Segments
+from tidegate.registry.versions import Versions
+from tidegate.store import ArtifactStore, Database
+from tidegate.types import Clock, EdgeWriter, Recorder, utc_now
+
+__all__ = ["Registry"]
+
+
+class Registry:
+    """The registry of a home; every change names its principal and leaves an audit entry in its transaction."""
+
+    def __init__(
+        self,
+        database: Database,
+        artifacts: ArtifactStore,
+        audit: Recorder,
+        lineage: EdgeWriter,
+        clock: Clock = utc_now,
+    ) -> None:
+        ledger = Ledger(database, artifacts, audit, lineage, clock)
+        self.models = Models(ledger)
+        self.datasets = Datasets(ledger)
+        self.versions = Versions(ledger)
+        self.endpoints = Endpoints(ledger)
+        self.deployments = Deployments(ledger)
+        self.segments = Segments(ledger)
+        self.idempotency = Idempotency(ledger)

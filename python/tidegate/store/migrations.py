@@ -1,0 +1,143 @@
+"""The registry's schema, step by step: each migration and the row that records it in one transaction."""
+
+from __future__ import annotations
+
+from sqlite_utils import Database as Tables
+from sqlite_utils.migrations import Migrations
+
+APPLICATION_ID = 0x54494445
+"""``TIDE``, in the header of every registry."""
+
+schema = Migrations("tidegate")
+
+# With trusted_schema off, SQLite 3.40 refuses its own JSON functions in a schema: the checks use LIKE.
+_FIRST = (
+    """CREATE TABLE meta (
+        id INTEGER PRIMARY KEY CHECK (id = 1),
+        home TEXT NOT NULL,
+        generation INTEGER NOT NULL CHECK (generation >= 0),
+        audit_seq INTEGER NOT NULL CHECK (audit_seq >= 0),
+        audit_head TEXT NOT NULL
+    ) STRICT""",
+    "INSERT INTO meta VALUES (1, lower(hex(randomblob(16))), 0, 0, '')",
+    """CREATE TABLE models (
+        name TEXT PRIMARY KEY CHECK (length(name) > 0),
+        description TEXT NOT NULL,
+        created_at TEXT NOT NULL,
+        created_by TEXT NOT NULL
+    ) STRICT""",
+    """CREATE TABLE datasets (
+        name TEXT NOT NULL CHECK (length(name) > 0),
+        version INTEGER NOT NULL CHECK (version >= 1),
+        digest TEXT NOT NULL,
+        rows INTEGER NOT NULL CHECK (rows >= 0),
+        columns TEXT NOT NULL CHECK (columns LIKE '{%}'),
+        time_column TEXT,
+        time_from TEXT,
+        time_to TEXT,
+        origin TEXT NOT NULL CHECK (origin LIKE '{%}'),
+        created_at TEXT NOT NULL,
+        created_by TEXT NOT NULL,
+        PRIMARY KEY (name, version),
+        UNIQUE (name, digest)
+    ) STRICT""",
+    "CREATE INDEX datasets_by_digest ON datasets (digest)",
+    """CREATE TABLE versions (
+        model TEXT NOT NULL REFERENCES models (name),
+        number INTEGER NOT NULL CHECK (number >= 1),
+        digest TEXT NOT NULL UNIQUE,
+        stage TEXT NOT NULL CHECK (length(stage) > 0),
+        description TEXT NOT NULL,
+        manifest TEXT NOT NULL CHECK (manifest LIKE '{%}'),
+        created_at TEXT NOT NULL,
+        created_by TEXT NOT NULL,
+        PRIMARY KEY (model, number)
+    ) STRICT""",
+    """CREATE TABLE endpoints (
+        id TEXT PRIMARY KEY,
+        name TEXT NOT NULL UNIQUE CHECK (length(name) > 0),
+        model TEXT NOT NULL REFERENCES models (name),
+        salt TEXT NOT NULL,
+        contract TEXT NOT NULL CHECK (contract LIKE '{%}'),
+        created_at TEXT NOT NULL,
+        created_by TEXT NOT NULL
+    ) STRICT""",
+    """CREATE TABLE deployments (
+        generation INTEGER PRIMARY KEY CHECK (generation >= 1),
+        digest TEXT NOT NULL UNIQUE,
+        document TEXT NOT NULL CHECK (document LIKE '{%}'),
+        reason TEXT NOT NULL,
+        created_at TEXT NOT NULL,
+        created_by TEXT NOT NULL
+    ) STRICT""",
+    """CREATE TABLE plans (
+        endpoint TEXT NOT NULL REFERENCES endpoints (id),
+        generation INTEGER NOT NULL REFERENCES deployments (generation),
+        variants TEXT NOT NULL CHECK (variants LIKE '[%]'),
+        slots INTEGER NOT NULL CHECK (slots >= 1),
+        stacks TEXT NOT NULL,
+        reason TEXT NOT NULL,
+        created_at TEXT NOT NULL,
+        created_by TEXT NOT NULL,
+        PRIMARY KEY (endpoint, generation)
+    ) STRICT""",
+    """CREATE TABLE principals (
+        name TEXT PRIMARY KEY CHECK (length(name) > 0),
+        roles TEXT NOT NULL CHECK (roles LIKE '[%]'),
+        created_at TEXT NOT NULL,
+        created_by TEXT NOT NULL
+    ) STRICT""",
+    """CREATE TABLE keys (
+        id TEXT PRIMARY KEY CHECK (length(id) = 10),
+        principal TEXT NOT NULL REFERENCES principals (name),
+        mac TEXT NOT NULL,
+        created_at TEXT NOT NULL,
+        created_by TEXT NOT NULL,
+        expires_at TEXT,
+        revoked_at TEXT
+    ) STRICT""",
+    "CREATE INDEX keys_by_principal ON keys (principal)",
+    """CREATE TABLE audit (
+        seq INTEGER PRIMARY KEY CHECK (seq >= 1),
+        body TEXT NOT NULL CHECK (body LIKE '{%}'),
+        hash TEXT NOT NULL UNIQUE
+    ) STRICT""",
+    """CREATE TABLE idempotency (
+        principal TEXT NOT NULL,
+        key TEXT NOT NULL,
+        request TEXT NOT NULL,
+        response TEXT NOT NULL,
+        created_at TEXT NOT NULL,
+        PRIMARY KEY (principal, key)
+    ) STRICT""",
+    "CREATE INDEX idempotency_by_age ON idempotency (created_at)",
+    """CREATE TABLE segments (
+        path TEXT PRIMARY KEY,
+        kind TEXT NOT NULL CHECK (kind IN ('predictions', 'labels', 'drift')),
+        endpoint TEXT NOT NULL,
+        sha256 TEXT NOT NULL,
+        rows INTEGER NOT NULL CHECK (rows >= 0),
+        time_from TEXT,
+        time_to TEXT,
+        created_at TEXT NOT NULL
+    ) STRICT""",
+    "CREATE INDEX segments_by_endpoint ON segments (kind, endpoint, time_from)",
+    """CREATE TABLE edges (
+        subject TEXT NOT NULL,
+        relation TEXT NOT NULL CHECK (length(relation) > 0),
+        object TEXT NOT NULL,
+        detail TEXT NOT NULL CHECK (detail LIKE '{%}'),
+        created_at TEXT NOT NULL,
+        PRIMARY KEY (subject, relation, object)
+    ) STRICT""",
+    "CREATE INDEX edges_by_object ON edges (object, relation)",
+)
+
+
+@schema()
+def m001_registry(tables: Tables) -> None:
+    """The first registry: what exists, who may act, what was done."""
+    tables.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    for statement in _FIRST:
+        tables.execute(statement)
+    tables.execute("PRAGMA user_version = 1")
