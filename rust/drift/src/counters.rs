@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
+use half::f16;
+
 use crate::lookup::{CategoryTable, PointTable};
 use crate::{Counts, CountsError, FeatureCounts, Kind, ReferenceProfile, Value};
 
@@ -61,17 +63,21 @@ impl Counters {
         offset: usize,
         stride: usize,
     ) -> Result<(), CountsError> {
-        if stride == 0 {
-            return Err(CountsError::Stride);
-        }
-        let counters = self.feature(feature)?;
-        let Table::Numeric(table) = &counters.table else {
-            return Err(counters.kind_error("numeric"));
-        };
-        for value in values.iter().skip(offset).step_by(stride) {
-            counters.count_number(table, value.to_f64());
-        }
-        Ok(())
+        self.count_column(feature, values, offset, stride, Value::to_f64)
+    }
+
+    /// Counts half-precision numbers, given as their bits, as [`Self::count`] does.
+    ///
+    /// # Errors
+    /// As [`Self::count`].
+    pub fn count_f16(
+        &self,
+        feature: usize,
+        bits: &[u16],
+        offset: usize,
+        stride: usize,
+    ) -> Result<(), CountsError> {
+        self.count_column(feature, bits, offset, stride, |bits| f16::from_bits(bits).to_f64())
     }
 
     /// Counts strings for a categorical feature; a string equal to `missing` is a missing value.
@@ -111,6 +117,28 @@ impl Counters {
     #[must_use]
     pub fn counts(&self) -> Counts {
         Counts::from_features(self.features.iter().map(FeatureCounters::counts).collect())
+    }
+
+    #[inline]
+    fn count_column<T: Copy>(
+        &self,
+        feature: usize,
+        values: &[T],
+        offset: usize,
+        stride: usize,
+        number: impl Fn(T) -> f64,
+    ) -> Result<(), CountsError> {
+        if stride == 0 {
+            return Err(CountsError::Stride);
+        }
+        let counters = self.feature(feature)?;
+        let Table::Numeric(table) = &counters.table else {
+            return Err(counters.kind_error("numeric"));
+        };
+        for &value in values.iter().skip(offset).step_by(stride) {
+            counters.count_number(table, number(value));
+        }
+        Ok(())
     }
 
     fn feature(&self, index: usize) -> Result<&FeatureCounters, CountsError> {

@@ -125,7 +125,7 @@ impl NumericProfile {
         if rows > u128::from(MAX_ROWS) {
             return Err(ProfileError::TooManyRows);
         }
-        let table = Arc::new(PointTable::new(&points));
+        let table = Arc::new(PointTable::new(&points, &weights));
         Ok(Self { points, weights, gaps, edges, mode, missing, nonfinite, table })
     }
 

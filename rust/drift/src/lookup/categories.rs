@@ -1,11 +1,11 @@
 //! Byte strings to cells.
 
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 
 /// Finds the cell of a category.
 #[derive(Debug)]
 pub(crate) struct CategoryTable {
-    cells: HashMap<Box<[u8]>, u32>,
+    cells: FxHashMap<Box<[u8]>, u32>,
     unseen: usize,
 }
 
@@ -14,7 +14,7 @@ impl CategoryTable {
     pub(crate) fn new(categories: &[Box<[u8]>], rare: &[Box<[u8]>]) -> Option<Self> {
         let rare_cell = u32::try_from(categories.len()).ok()?;
         let own = categories.iter().cloned().zip(0..);
-        let cells: HashMap<_, _> = own.chain(rare.iter().map(|value| (value.clone(), rare_cell))).collect();
+        let cells: FxHashMap<_, _> = own.chain(rare.iter().map(|value| (value.clone(), rare_cell))).collect();
         (cells.len() == categories.len() + rare.len()).then_some(Self { cells, unseen: categories.len() + 1 })
     }
 
