@@ -1,4 +1,4 @@
-"""Who may do what: principals with roles, API keys, and one table of verbs. What the table lacks is refused."""
+"""Who may do what: principals with roles, API keys, and one table of verbs; what it lacks is refused."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import string
 from collections.abc import Iterable
 from datetime import timedelta
 from enum import StrEnum
-from typing import Any
 
 from tidegate.errors import (
     ConflictError,
@@ -227,7 +226,7 @@ class Access:
         return [_key(row) for row in self._database.query("SELECT * FROM keys ORDER BY created_at, id")]
 
     def authenticate(self, token: str) -> Principal:
-        """The principal of a key; :class:`UnauthenticatedError`, always the same, for any that is not good."""
+        """The principal of a key; :class:`UnauthenticatedError`, always the same, for one that is no good."""
         match = _TOKEN.fullmatch(token)
         identity, secret = match.groups() if match else ("", "")
         row = self._database.one(

@@ -36,7 +36,7 @@ class Audit:
     ) -> None:
         """Compares the registry with the file and writes the lines that are missing.
 
-        ``failpoint`` is called with ``committed`` between the commit and the line, and with ``written`` after it.
+        ``failpoint`` is called with ``committed`` between commit and line, with ``written`` after the line.
         Raises :class:`RegistryError` when the file is ahead of the registry or contradicts it.
         """
         self._database = database
@@ -77,8 +77,8 @@ class Audit:
     def verify(self) -> dict[str, Any]:
         """Follows the chain through registry and file and names the first bad entry.
 
-        Returns ``entries`` (good ones), ``head`` (their last hash), ``ok``, ``problem`` and ``seq`` (both None
-        when all is well).
+        Returns ``entries`` (good ones), ``head`` (their last hash), ``ok``, and ``problem`` and ``seq``, which
+        are None when all is well.
         """
         with self._database.writes_paused():
             count, head, problem = self._follow()
@@ -141,13 +141,13 @@ class Audit:
         row = self._database.one("SELECT hash FROM audit WHERE seq = ?", [seq])
         if row is None or row["hash"] != digest:
             raise RegistryError(
-                f"AUDIT_DIVERGED: entry {seq} of {self._path} is not the registry's; they belong to different homes, "
-                "or one of them was changed"
+                f"AUDIT_DIVERGED: entry {seq} of {self._path} is not the registry's; "
+                "they belong to different homes, or one of them was changed"
             )
         return seq
 
     def _flush(self) -> None:
-        """Writes every entry that the file lacks. A failure leaves the file as it was; the next write catches up."""
+        """Writes every entry that the file lacks; after a failure the next write catches up."""
         while rows := self._rows(self._written, _CHUNK):
             self._failpoint("committed")
             try:
@@ -213,7 +213,7 @@ def _write_all(descriptor: int, data: bytes) -> None:
 
 
 def _cut_torn_line(path: Path) -> bytes | None:
-    """The last whole line, None when there is none; half a line after it was never answered for and is cut."""
+    """The last whole line or None; half a line after it belongs to no answered request and is cut off."""
     if not path.exists():
         return None
     with path.open("rb+") as file:

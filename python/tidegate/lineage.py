@@ -1,4 +1,4 @@
-"""Where things came from: versions from datasets, recipes, code and parents; answers from plans and versions."""
+"""Where things came from: versions from datasets, recipes, code, parents; answers from plans and versions."""
 
 from __future__ import annotations
 
@@ -10,6 +10,11 @@ from tidegate.errors import NotFoundError
 from tidegate.store.canonical import timestamp
 from tidegate.store.connection import Database, Row
 from tidegate.types import Clock, Edge, utc_now
+
+_BY_SUBJECT = (
+    "SELECT subject, relation, object, detail FROM edges WHERE subject = ? ORDER BY relation, object"
+)
+_BY_OBJECT = "SELECT subject, relation, object, detail FROM edges WHERE object = ? ORDER BY relation, subject"
 
 
 class Lineage:
@@ -31,11 +36,11 @@ class Lineage:
 
     def sources(self, node: str) -> list[Edge]:
         """What ``node`` (``kind:identity``) was made from, by or after."""
-        return self._edges("subject", node)
+        return self._edges(_BY_SUBJECT, node)
 
     def dependents(self, node: str) -> list[Edge]:
         """What was made from, by or after ``node``."""
-        return self._edges("object", node)
+        return self._edges(_BY_OBJECT, node)
 
     def explain_version(self, model: str, number: str | int) -> dict[str, Any]:
         """A version with its dataset, recipe, code and metrics, and its parents back to the first."""
@@ -56,8 +61,8 @@ class Lineage:
     def explain_prediction(self, prediction: Mapping[str, Any]) -> dict[str, Any]:
         """A logged answer with the plan that chose its version, and that version's tree.
 
-        ``prediction`` needs ``endpoint`` (name), ``generation`` and ``variant`` (the version's digest), as the
-        prediction log has them; it is returned as it came under ``prediction``.
+        ``prediction`` needs ``endpoint`` (name), ``generation`` and ``variant`` (the version's digest), as in
+        the prediction log; it is returned as it came under ``prediction``.
         """
         return {
             "prediction": dict(prediction),
@@ -67,20 +72,23 @@ class Lineage:
 
     def plan_at(self, endpoint: str, generation: int) -> dict[str, Any]:
         """The traffic plan that held for an endpoint in a generation, and the deployment that brought it."""
-        return self._plan("deployments.generation <= ?", endpoint, generation, f"in generation {generation}")
+        return self._plan(endpoint, f"in generation {generation}", generation=generation)
 
     def plan_at_time(self, endpoint: str, moment: str) -> dict[str, Any]:
-        """The traffic plan that held at a moment (as :func:`tidegate.store.canonical.timestamp` writes it)."""
-        return self._plan("deployments.created_at <= ?", endpoint, moment, f"at {moment}")
+        """The plan that held at a moment, written as the registry does: ``2013-03-01T00:00:00.000000Z``."""
+        return self._plan(endpoint, f"at {moment}", moment=moment)
 
-    def _plan(self, condition: str, endpoint: str, value: str | int, when: str) -> dict[str, Any]:
+    def _plan(
+        self, endpoint: str, when: str, *, generation: int | None = None, moment: str | None = None
+    ) -> dict[str, Any]:
         row = self._database.one(
             "SELECT endpoints.id, endpoints.name, plans.generation, plans.variants, plans.reason, "
             "plans.created_at, plans.created_by, deployments.digest FROM plans "
             "JOIN endpoints ON endpoints.id = plans.endpoint "
-            "JOIN deployments ON deployments.generation = plans.generation "
-            f"WHERE endpoints.name = ? AND {condition} ORDER BY plans.generation DESC LIMIT 1",  # noqa: S608
-            [endpoint, value],
+            "JOIN deployments ON deployments.generation = plans.generation WHERE endpoints.name = ?1 "
+            "AND (?2 IS NULL OR plans.generation <= ?2) AND (?3 IS NULL OR plans.created_at <= ?3) "
+            "ORDER BY plans.generation DESC LIMIT 1",
+            [endpoint, generation, moment],
         )
         if row is None:
             raise NotFoundError(f"endpoint {endpoint!r} had no traffic plan {when}")
@@ -149,12 +157,8 @@ class Lineage:
             "origin": json.loads(row["origin"]),
         }
 
-    def _edges(self, side: str, node: str) -> list[Edge]:
-        rows = self._database.query(
-            "SELECT subject, relation, object, detail FROM edges "
-            f"WHERE {side} = ? ORDER BY relation, subject, object",  # noqa: S608
-            [node],
-        )
+    def _edges(self, select: str, node: str) -> list[Edge]:
+        rows = self._database.query(select, [node])
         return [Edge.model_validate({**row, "detail": json.loads(row["detail"])}) for row in rows]
 
 

@@ -131,8 +131,8 @@ class VersionInfo(Value):
     stage: str = "development"
     description: str = ""
     manifest: dict[str, Any]
-    """What the digest binds, in RFC 8785 form: format, model, onnx, signature, contract, profile, dataset, recipe,
-    code, metrics, conversion, parent."""
+    """What the digest binds, in RFC 8785 form: format, model, onnx, signature, contract, profile, dataset,
+    recipe, code, metrics, conversion, parent."""
     created_at: datetime
     created_by: str
 

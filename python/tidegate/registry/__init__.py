@@ -17,7 +17,7 @@ __all__ = ["Registry"]
 
 
 class Registry:
-    """The registry of a home; every change names its principal and leaves an audit entry in its transaction."""
+    """The registry of a home; every change names its principal and leaves an audit entry with it."""
 
     def __init__(
         self,

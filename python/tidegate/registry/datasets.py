@@ -70,7 +70,8 @@ class Datasets:
     def get(self, name: str, version: int | None = None) -> DatasetInfo:
         """A version of a dataset, by default the newest."""
         row = self._ledger.database.one(
-            "SELECT * FROM datasets WHERE name = ?1 AND (?2 IS NULL OR version = ?2) ORDER BY version DESC LIMIT 1",
+            "SELECT * FROM datasets WHERE name = ?1 AND (?2 IS NULL OR version = ?2) "
+            "ORDER BY version DESC LIMIT 1",
             [name, version],
         )
         if row is None:

@@ -38,8 +38,9 @@ class Deployments:
     ) -> DeploymentInfo:
         """Records a deployment with the plans that are new in it, if the generation is still ``expected``.
 
-        ``document`` is what the scoring processes get: its ``generation`` is ``expected`` + 1 and its ``sha256``
-        is its :func:`checksum`. Somebody who was faster is a :class:`ConflictError` with both generations.
+        ``document`` is what the scoring processes get: its ``generation`` is ``expected`` + 1 and its
+        ``sha256`` is its :func:`checksum`. Somebody who was faster is a :class:`ConflictError` with both
+        generations.
         """
         _check_document(document, expected)
         for plan in plans:
@@ -79,7 +80,7 @@ class Deployments:
                 [endpoint["model"], variant.version, variant.digest],
             ):
                 raise NotFoundError(
-                    f"model {endpoint['model']!r} has no version {variant.version} with digest {variant.digest}"
+                    f"model {endpoint['model']!r} has no version {variant.version} of digest {variant.digest}"
                 )
         transaction.insert(
             "plans",
@@ -102,7 +103,7 @@ class Deployments:
         )
 
     def document(self, generation: int | None = None) -> dict[str, Any] | None:
-        """What was given to the scoring processes in a generation, by default the newest; None in generation 0."""
+        """What the scoring processes got in a generation, by default the newest; None in generation 0."""
         wanted = self.generation() if generation is None else generation
         if wanted == 0:
             return None
@@ -119,7 +120,7 @@ class Deployments:
         ]
 
     def plan(self, endpoint: str, generation: int | None = None) -> TrafficPlan | None:
-        """The plan that holds for an endpoint in a generation, by default the newest; None before the first."""
+        """The plan of an endpoint in a generation, by default the newest; None before the first."""
         row = self._plan_row(endpoint, generation)
         return None if row is None else _plan(row)
 
@@ -154,7 +155,7 @@ class Deployments:
 
 
 def check_plan(plan: PlanDraft) -> None:
-    """Refuses weights that are negative, not finite or don't sum to 1 within 1e-9, and shadows that have one."""
+    """Refuses weights that are negative, not finite or don't sum to 1 within 1e-9, and shadows with one."""
     seen: set[str] = set()
     for variant in plan.variants:
         if variant.version in seen:

@@ -25,7 +25,7 @@ class Idempotency:
     def once(self, principal: str, key: str | None, verb: str, request: Any, run: Callable[[], Any]) -> Any:
         """Runs ``run`` and keeps its JSON-able answer, in one transaction; the second time only answers.
 
-        Without a key it just runs. For work that takes long use :meth:`replay` and :meth:`remember` around it.
+        Without a key it just runs. Around work that takes long put :meth:`replay` and :meth:`remember`.
         """
         if key is None:
             return run()
@@ -58,7 +58,7 @@ class Idempotency:
         return {"response": json.loads(row["response"])}
 
     def remember(self, principal: str, key: str, verb: str, request: Any, response: Any) -> None:
-        """Keeps an answer, and forgets those that are too old; a key that is in use is a :class:`ConflictError`."""
+        """Keeps an answer and forgets those too old; a key that is in use is a :class:`ConflictError`."""
         with self._ledger.database.transaction() as transaction:
             transaction.execute("DELETE FROM idempotency WHERE created_at <= ?", [self._oldest()])
             changed = transaction.execute(

@@ -42,8 +42,9 @@ class Versions:
     ) -> VersionInfo:
         """Gives a model its next version.
 
-        ``onnx`` and ``profile`` are digests of artifacts, ``dataset`` of a registered dataset, ``parent`` a number
-        or digest of a version. A manifest that is registered already is a :class:`ConflictError` naming its version.
+        ``onnx`` and ``profile`` are digests of artifacts, ``dataset`` of a registered dataset, ``parent`` a
+        number or digest of a version. A manifest that is registered already is a :class:`ConflictError`
+        naming its version.
         """
         self._check_parts(model, onnx, profile, dataset)
         parent_digest = None if parent is None else self._resolve(model, parent)
@@ -105,11 +106,11 @@ class Versions:
             has = f"it has 1 to {numbers[-1]}" if numbers else "it has none yet"
             which = "no version" if number is None else f"no version {wanted}"
             raise NotFoundError(f"model {model!r} has {which}; {has}")
-        return _info(self._row("model = ? AND number = ?", [model, int(wanted)]))
+        return _info(self._row("SELECT * FROM versions WHERE model = ? AND number = ?", [model, wanted]))
 
     def by_digest(self, digest: str) -> VersionInfo:
         """The version that a digest binds."""
-        return _info(self._row("digest = ?", [digest]))
+        return _info(self._row("SELECT * FROM versions WHERE digest = ?", [digest]))
 
     def all(self, model: str) -> list[VersionInfo]:
         """A model's versions, oldest first."""
@@ -126,10 +127,10 @@ class Versions:
             if part is not None:
                 self._ledger.artifacts.verify(part)
 
-    def _row(self, condition: str, parameters: list[Any]) -> Row:
-        row = self._ledger.database.one(f"SELECT * FROM versions WHERE {condition}", parameters)  # noqa: S608
+    def _row(self, select: str, parameters: list[str]) -> Row:
+        row = self._ledger.database.one(select, parameters)
         if row is None:
-            raise NotFoundError(f"there is no version {' '.join(map(str, parameters))}")
+            raise NotFoundError(f"there is no version {' '.join(parameters)}")
         return row
 
     def _numbers(self, model: str) -> list[int]:

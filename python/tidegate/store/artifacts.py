@@ -16,7 +16,7 @@ _CHUNK = 1 << 20
 
 
 class ArtifactStore:
-    """The folder ``artifacts/`` of a home: ``sha256/<2 hex>/<62 hex>``, and ``tmp/`` for what is not whole yet."""
+    """The folder ``artifacts/``: ``sha256/<2 hex>/<62 hex>``, and ``tmp/`` for what is not whole yet."""
 
     def __init__(self, root: Path, limit_bytes: int = 4 << 30) -> None:
         self._folder = root / "sha256"
@@ -26,7 +26,7 @@ class ArtifactStore:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def put(self, source: bytes | Path) -> str:
-        """Stores bytes or the file at a path and returns the digest; what is there already is written again, whole."""
+        """Stores bytes or the file at a path and returns the digest; a damaged copy is replaced."""
         if isinstance(source, bytes):
             return self._write([source])
         try:
@@ -87,7 +87,7 @@ class ArtifactStore:
         return data
 
     def verify(self, digest: str) -> int:
-        """Hashes the file without holding it in memory; its size in bytes, or :class:`ArtifactCorruptError`."""
+        """Hashes the file piece by piece: its size in bytes, or :class:`ArtifactCorruptError`."""
         hasher, size = hashlib.sha256(), 0
         with self.path(digest).open("rb") as file:
             while chunk := file.read(_CHUNK):

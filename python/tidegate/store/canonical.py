@@ -17,8 +17,8 @@ _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 def canonical(value: Any) -> bytes:
     """The one RFC 8785 form of JSON-able data.
 
-    Raises :class:`InvalidInputError` for what JSON can't carry exactly: NaN, infinities, integers beyond 2^53,
-    keys that are no strings.
+    Raises :class:`InvalidInputError` for what JSON can't carry exactly: NaN, infinities, integers beyond
+    2^53, keys that are no strings.
     """
     try:
         return rfc8785.dumps(value)

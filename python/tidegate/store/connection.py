@@ -101,7 +101,7 @@ class Database:
     def open(cls, path: Path, migrations: Migrations = schema) -> Database:
         """Opens a registry that is whole and not newer than this program, and brings it up to date.
 
-        Raises :class:`RegistryError` for one that is missing, damaged or newer; such a file is left untouched.
+        Raises :class:`RegistryError` for one that is missing, damaged or newer, and leaves it untouched.
         """
         check(path, migrations)
         with translated():
@@ -116,8 +116,9 @@ class Database:
     def transaction(self) -> Iterator[Transaction]:
         """Begins a write at once, so that what is read inside can't change before it is used.
 
-        Inside another transaction of the same thread it is a part of that one, taken back alone when it fails.
-        The hooks run after the commit and before another thread can write; what they raise does not undo it.
+        Inside another transaction of the same thread it is a part of that one, taken back alone when it
+        fails. The hooks run after the commit and before another thread can write; what they raise does not
+        undo it.
         """
         with self._writing:
             if self._transaction is not None:
@@ -173,7 +174,7 @@ class Database:
             yield
 
     def query(self, sql: str, parameters: Parameters = ()) -> list[Row]:
-        """All rows of a SELECT: of the open transaction for the thread that is in it, else of the last commit."""
+        """All rows of a SELECT, as the thread's own open transaction sees them, else as last committed."""
         with translated():
             if self._own_transaction() is not None:
                 return _rows(self._writer, sql, parameters)

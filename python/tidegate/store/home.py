@@ -44,9 +44,9 @@ class Home:
     def init(cls, path: Path, furnish: Callable[[Home, Database], None], settings: str = "") -> None:
         """Makes a home at ``path``: folders, keys, registry, ``tidegate.toml`` with the text ``settings``.
 
-        ``furnish`` gets the locked home and its registry before anybody else can see them (it makes the owner).
-        The home is built beside ``path`` and renamed, so that it is there whole or not at all. What exists and is
-        not an empty folder is a :class:`ConflictError`.
+        ``furnish`` gets the locked home and its registry before anybody else can see them, to make the owner.
+        The home is built beside ``path`` and renamed, so that it is there whole or not at all. What exists
+        and is not an empty folder is a :class:`ConflictError`.
         """
         path = path.absolute()
         if is_home(path):
@@ -86,8 +86,8 @@ class Home:
     def open(cls, path: Path) -> Home:
         """Takes the lock of the home at ``path`` and clears what a crash left half written.
 
-        Raises :class:`HomeMissingError` or :class:`HomeLockedError`. The lock goes with the process, however it
-        ends, so a crash never blocks the next start.
+        Raises :class:`HomeMissingError` or :class:`HomeLockedError`. The lock goes with the process, however
+        it ends, so a crash never blocks the next start.
         """
         path = path.absolute()
         if not is_home(path):

@@ -10,7 +10,7 @@ from tidegate.types import Value
 
 
 class ParquetFacts(Value):
-    """Rows, column name to polars dtype in the file's order, and the first and last value of the time column."""
+    """Rows, column name to polars dtype in order, and the first and last value of the time column."""
 
     rows: int
     columns: dict[str, str]

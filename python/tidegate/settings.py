@@ -1,0 +1,264 @@
+"""The settings of a home: flag over environment over ``tidegate.toml`` over default; unknown ones refused."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, EnvSettingsSource, InitSettingsSource, SettingsConfigDict
+
+from tidegate.errors import SettingsError
+
+FILE = "tidegate.toml"
+_HEADER = re.compile(r"\s*\[\s*([^\[\]]+?)\s*\]")
+_KEY = re.compile(r"\s*\"?([A-Za-z0-9_.-]+)\"?\s*=")
+_PREFIX = "TIDEGATE_"
+_OTHER_NAMES = ("TIDEGATE_HOME", "TIDEGATE_KEY", "TIDEGATE_NODE_KEY", "TIDEGATE_ORT_LIBRARY")
+"""Names of the environment that are no settings and mean something elsewhere."""
+
+
+class LogSettings(BaseModel):
+    """How predictions and labels are written."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    fsync: Literal["os", "group", "durable"] = Field(
+        default="group",
+        description="when rows reach the disk: os, group (every second) or durable (before the answer)",
+    )
+    ring_records: int = Field(
+        default=8192, ge=64, description="records that may wait; then the newest is dropped"
+    )
+    ring_bytes: int = Field(default=16 << 20, ge=1 << 16, description="bytes that may wait")
+    batch_rows: int = Field(default=4096, ge=1, description="rows after which a batch is written")
+    batch_milliseconds: int = Field(default=250, ge=1, description="time after which a batch is written")
+    segment_bytes: int = Field(default=64 << 20, ge=1 << 16, description="size at which a segment is sealed")
+    segment_seconds: int = Field(default=3600, ge=1, description="age at which a segment is sealed")
+
+
+class Settings(BaseSettings):
+    """Everything that can be set; read it with :func:`load`."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="forbid", env_prefix=_PREFIX, env_nested_delimiter="__"
+    )
+
+    host: str = Field(default="127.0.0.1", min_length=1, description="address to listen on")
+    port: int = Field(default=8000, ge=0, le=65535, description="scoring: gRPC and REST")
+    admin_port: int = Field(default=8002, ge=0, le=65535, description="scoring: health and metrics")
+    control_port: int = Field(default=8010, ge=0, le=65535, description="management API")
+    threads: int = Field(default=0, ge=0, le=1024, description="scoring threads; 0 is one per core")
+    body_limit_bytes: int = Field(default=4 << 20, ge=1024, description="largest request on the scoring port")
+    drain_seconds: float = Field(
+        default=20, ge=0, le=3600, description="time for open requests when stopping"
+    )
+    default_endpoint: str | None = Field(
+        default=None, min_length=1, description="endpoint of requests that name none"
+    )
+    pane_rows: int = Field(default=1000, ge=1, description="rows after which a drift pane may close")
+    pane_seconds: float = Field(default=60, ge=0, description="event time after which a drift pane may close")
+    log: LogSettings = Field(
+        default_factory=LogSettings, description="how predictions and labels are written"
+    )
+
+    @model_validator(mode="after")
+    def _ports_differ(self) -> Self:
+        ports = [port for port in (self.port, self.admin_port, self.control_port) if port]
+        if len(set(ports)) < len(ports):
+            raise ValueError(f"port, admin_port and control_port must differ; they are {ports}")
+        return self
+
+
+def load(home: Path | None = None, flags: Mapping[str, Any] | None = None) -> Settings:
+    """The settings of the home at ``home``; without one, of flags and environment alone.
+
+    ``flags`` are named like the settings, ``log.fsync`` for one of a section; None is a flag not given.
+    Raises :class:`SettingsError` naming what is unknown or unusable and where it was found.
+    """
+    given = _nested({name: value for name, value in (flags or {}).items() if value is not None})
+    path = None if home is None else home / FILE
+    text = "" if path is None or not path.is_file() else _read(path)
+    file = _parse(path, text)
+    places = _Places(path, text, file, given)
+    places.refuse_unknown()
+    sources = (
+        InitSettingsSource(Settings, given),
+        EnvSettingsSource(Settings),
+        InitSettingsSource(Settings, file),
+    )
+    try:
+        arguments: dict[str, Any] = {"_build_sources": (sources, {})}
+        return Settings(**arguments)
+    except ValidationError as error:
+        problems = [
+            f"{places.of('.'.join(map(str, fault['loc'])))}: {fault['msg']}; got {_shown(fault['input'])}"
+            for fault in error.errors(include_url=False)
+        ]
+        raise SettingsError("; ".join(problems)) from error
+
+
+def choose_home(flag: Path | None = None, folder: Path | None = None) -> Path:
+    """Which home is meant: ``flag``, else ``TIDEGATE_HOME``, else ``tidegate.toml``'s, else ``.tidegate``.
+
+    The file is looked for in ``folder`` (default: the working directory). It either names the home, with its
+    one key ``home``, or lies in the home itself. The home need not exist.
+    """
+    folder = Path.cwd() if folder is None else folder
+    if flag is not None:
+        return flag
+    if named := os.environ.get("TIDEGATE_HOME"):
+        return Path(named)
+    if (folder / "registry.db").is_file():
+        return folder
+    path = folder / FILE
+    if not path.is_file():
+        return folder / ".tidegate"
+    pointer = _parse(path, _read(path))
+    others = sorted(pointer.keys() - {"home"})
+    if others:
+        raise SettingsError(
+            f"{path}: {others[0]!r} has no place here; only 'home' does, all else is in the home's own {FILE}"
+        )
+    home = pointer.get("home", ".tidegate")
+    if not isinstance(home, str) or not home:
+        raise SettingsError(f"{path}: home must be a path; got {_shown(home)}")
+    return folder / home
+
+
+def template() -> str:
+    """The text of a new home's ``tidegate.toml``: every setting, its meaning and default, commented out."""
+    lines = [
+        "# Settings of this home. A flag goes over the environment (TIDEGATE_PORT, TIDEGATE_LOG__FSYNC),"
+    ]
+    lines += ["# the environment over this file, this file over the defaults, which are shown here.", ""]
+    lines += _described(Settings)
+    lines += ["", "[log]", *_described(LogSettings)]
+    return "\n".join(lines) + "\n"
+
+
+class _Places:
+    """Where settings were found, to name them in errors."""
+
+    def __init__(self, path: Path | None, text: str, file: dict[str, Any], flags: dict[str, Any]) -> None:
+        self._path = path
+        self._text = text
+        self._in_file = set(_keys(file))
+        self._in_flags = set(_keys(flags))
+        self._in_environment = {name.upper() for name in os.environ if name.upper().startswith(_PREFIX)}
+
+    def of(self, key: str) -> str:
+        """The place that ``key`` was read from, the strongest first."""
+        if key in self._in_flags:
+            return _flag(key)
+        if _variable(key) in self._in_environment:
+            return _variable(key)
+        if key in self._in_file:
+            return self._line(key)
+        return "settings"
+
+    def refuse_unknown(self) -> None:
+        """Raises :class:`SettingsError` for every name that is no setting, with the nearest that is."""
+        known = sorted(_known())
+        variables = {_variable(key): _variable(key) for key in known} | {name: name for name in _OTHER_NAMES}
+        problems = _unknown(self._in_flags, {key: _flag(key) for key in known}, _flag)
+        problems += _unknown(self._in_environment, variables, str)
+        problems += _unknown(self._in_file, {key: key for key in known}, self._line)
+        if problems:
+            raise SettingsError("; ".join(problems))
+
+    def _line(self, key: str) -> str:
+        line = _line_of(self._text, key)
+        return f"{self._path}{'' if line is None else f':{line}'}: {key}"
+
+
+def _unknown(found: set[str], known: Mapping[str, str], place: Callable[[str], str]) -> list[str]:
+    """A sentence for each name that is not known; ``known`` maps names to how they are shown."""
+    problems = []
+    for name in sorted(found - known.keys() - Settings.model_fields.keys()):
+        nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.0)
+        problems.append(f"{place(name)} is no setting; the nearest is {known[nearest[0]]}")
+    return problems
+
+
+def _known() -> Iterator[str]:
+    """The names of all settings, those of a section dotted."""
+    yield from (name for name in Settings.model_fields if name != "log")
+    yield from (f"log.{name}" for name in LogSettings.model_fields)
+
+
+def _keys(values: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _keys(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name
+
+
+def _nested(values: Mapping[str, Any]) -> dict[str, Any]:
+    result: dict[str, Any] = {}
+    for key, value in values.items():
+        *sections, name = key.split(".")
+        place = result
+        for section in sections:
+            place = place.setdefault(section, {})
+        place[name] = value
+    return result
+
+
+def _flag(key: str) -> str:
+    return "--" + key.replace("_", "-").replace(".", "-")
+
+
+def _variable(key: str) -> str:
+    return _PREFIX + key.upper().replace(".", "__")
+
+
+def _line_of(text: str, key: str) -> int | None:
+    """The line of a dotted key, counted from 1; None where the file writes it in some rarer way."""
+    section = ""
+    for number, line in enumerate(text.splitlines(), start=1):
+        if header := _HEADER.match(line):
+            section = header[1].strip() + "."
+        elif (name := _KEY.match(line)) and section + name[1] == key:
+            return number
+    return None
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path} can't be read: {error}") from error
+
+
+def _parse(path: Path | None, text: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{path}: {error}") from error
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def _described(model: type[BaseModel]) -> list[str]:
+    return [
+        line
+        for name, field in model.model_fields.items()
+        if name != "log"
+        for line in (f"# {field.description}", f"# {name} = {_toml(field.get_default())}")
+    ]
+
+
+def _toml(value: Any) -> str:
+    if value is None:
+        return '"..."'
+    return f'"{value}"' if isinstance(value, str) else str(value)
