@@ -1,1 +1,26 @@
-//! The extension module: convert, release the GIL, call, map the error.
+//! The extension module `tidegate._native`: convert, release the GIL, call, map the error.
+
+mod argument;
+mod arrays;
+mod counters;
+mod error;
+mod gil;
+mod profile;
+mod scorer;
+mod statistics;
+mod traffic;
+
+/// Tidegate's native half; `_native.pyi` documents it.
+#[pyo3::pymodule]
+mod _native {
+    #[pymodule_export]
+    use crate::counters::Counters;
+    #[pymodule_export]
+    use crate::profile::{ProfileBuilder, ReferenceProfile};
+    #[pymodule_export]
+    use crate::scorer::Scorer;
+    #[pymodule_export]
+    use crate::statistics::psi;
+    #[pymodule_export]
+    use crate::traffic::{assign, ranges, reassign};
+}

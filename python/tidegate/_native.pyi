@@ -1,0 +1,251 @@
+"""Tidegate's native half: scoring, drift counting, slots and the scoring process.
+
+Every error is a class of :mod:`tidegate.errors`. The GIL is released while anything is loaded, counted or
+scored. Features are named by ``name`` and ``role`` (``"input"`` or ``"score"``).
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from os import PathLike
+from typing import Any, Literal, TypedDict, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = [
+    "Counters",
+    "ProfileBuilder",
+    "ReferenceProfile",
+    "Scorer",
+    "assign",
+    "psi",
+    "ranges",
+    "reassign",
+]
+
+_Role = Literal["input", "score"]
+
+class _TensorSpec(TypedDict):
+    name: str
+    datatype: str
+    shape: list[int]
+
+class _Signature(TypedDict):
+    inputs: list[_TensorSpec]
+    outputs: list[_TensorSpec]
+
+class _Feature(TypedDict):
+    name: str
+    role: _Role
+    kind: Literal["numeric", "categorical"]
+    mode: Literal["discrete", "quantile"] | None
+    rows: int
+    missing: int
+    points: int
+    bins: int
+
+class _Psi(TypedDict):
+    psi: float | None
+    psi_bias_corrected: float | None
+    psi_threshold: float | None
+    psi_p_value: float | None
+    psi_ci_low: float | None
+    psi_ci_high: float | None
+    psi_bins: int
+    magnitude: Literal["negligible", "small", "moderate", "major"] | None
+    reason: str | None
+
+class _Statistics(_Psi):
+    feature: str
+    role: _Role
+    kind: Literal["numeric", "categorical"]
+    rows: int
+    missing: int
+    nonfinite: int
+    reference_rows: int
+    reference_missing: int
+    ks: float | None
+    ks_numerator: int | None
+    ks_denominator: int | None
+    ks_p_value: float | None
+    ks_location: float | None
+    ks_exact: bool | None
+
+@final
+class Scorer:
+    """An ONNX model loaded into this process, for checks and benchmarks; servers score without Python.
+
+    :param onnx: the model's bytes.
+    :param library: path of onnxruntime's ``libonnxruntime.so``; a process can load one.
+    :raises ModelRefusedError: when the bytes are no ONNX model or can't be served.
+    :raises SettingsError: when the library does not load.
+    :raises ConflictError: when another library is loaded.
+    """
+
+    def __new__(cls, onnx: bytes, library: str | PathLike[str]) -> Scorer: ...
+    def signature(self) -> _Signature:
+        """Inputs and outputs in graph order; datatypes by the names of the Open Inference Protocol."""
+
+    def score(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """Score a batch: arrays ``[rows, ...]`` by input name to arrays by output name.
+
+        Dtypes must be the signature's; strings are object arrays of str or bytes, or ``U`` and ``S`` dtypes.
+        String outputs are object arrays of str, or of bytes where they are no UTF-8.
+
+        :raises InvalidInputError: when a name, dtype or shape does not fit.
+        :raises InternalError: when the graph fails.
+        """
+
+@final
+class ProfileBuilder:
+    """Collects the features of a reference profile, in the order in which they are added."""
+
+    def __new__(cls) -> ProfileBuilder: ...
+    def numeric(
+        self, name: str, values: NDArray[Any], role: _Role = "input", points: int | None = None
+    ) -> None:
+        """Add an ordered feature from its training values ``[rows]``, cast to the dtype that the scorer gets.
+
+        NaN is missing; infinities are ordered values. With ``points``, at most so many reference points are
+        kept, and KS becomes a bound; by default all are.
+
+        :raises InvalidInputError: when there is no value, or ``values`` are no numbers.
+        """
+
+    def categorical(self, name: str, values: Iterable[str | bytes | None], role: _Role = "input") -> None:
+        """Add an unordered feature from its training values; None is missing, the empty string is a category.
+
+        :raises InvalidInputError: when there is no value, or one that is no text.
+        """
+
+    def build(self) -> ReferenceProfile:
+        """Make the profile.
+
+        :raises InvalidInputError: when there is no feature, or two share name and role.
+        """
+
+@final
+class ReferenceProfile:
+    """What the training data looked like, feature by feature."""
+
+    @staticmethod
+    def from_bytes(data: bytes) -> ReferenceProfile:
+        """Read what :meth:`to_bytes` wrote.
+
+        :raises InvalidInputError: when the bytes are no profile.
+        """
+
+    def to_bytes(self) -> bytes:
+        """Write an Arrow IPC file, one row per feature, that polars and pyarrow read too."""
+
+    def features(self) -> list[_Feature]:
+        """Describe each feature: reference rows, missing rows, points (or own categories) and PSI bins."""
+
+    def points(self, name: str, role: _Role = "input") -> NDArray[np.float64]:
+        """Distinct reference values of a numeric feature, ascending ``[U]``."""
+
+    def weights(self, name: str, role: _Role = "input") -> NDArray[np.uint64]:
+        """Reference rows equal to each point ``[U]``."""
+
+    def edges(self, name: str, role: _Role = "input") -> NDArray[np.float64]:
+        """Finite PSI edges of a numeric feature; none when each value has its own bin."""
+
+    def categories(self, name: str, role: _Role = "input") -> tuple[list[bytes], NDArray[np.uint64]]:
+        """Categories with a bin of their own, the most frequent first, and their reference rows."""
+
+    def memory_bytes(self) -> int:
+        """Bytes of one set of counters of this profile."""
+
+@final
+class Counters:
+    """Live values counted against a profile. They add up exactly, over processes and time."""
+
+    def __new__(cls, profile: ReferenceProfile) -> Counters: ...
+    @staticmethod
+    def from_ipc(
+        profile: ReferenceProfile, data: bytes, variant: str, shadow: bool | None = None
+    ) -> Counters:
+        """Read the counts of the variant with that digest from the scoring process's Arrow IPC stream.
+
+        With ``shadow`` only what it counted as a shadow, or only what it counted when it answered.
+
+        :raises InvalidInputError: when the bytes are no counts, or do not fit the profile.
+        :raises NotFoundError: when they hold no such variant.
+        """
+
+    def numeric(self, name: str, values: NDArray[Any], role: _Role = "input") -> None:
+        """Count numbers ``[rows]``; NaN is missing.
+
+        :raises InvalidInputError: when the feature is unknown or categorical.
+        """
+
+    def categorical(self, name: str, values: Iterable[str | bytes | None], role: _Role = "input") -> None:
+        """Count texts; None is missing.
+
+        :raises InvalidInputError: when the feature is unknown or numeric.
+        """
+
+    def add(self, other: Counters) -> None:
+        """Add the other's counts.
+
+        :raises InvalidInputError: when they belong to another profile.
+        """
+
+    def subtract(self, other: Counters) -> None:
+        """Take away the other's counts, which must be part of these.
+
+        :raises InvalidInputError: when they are not; nothing changes then.
+        """
+
+    def rows(self, name: str, role: _Role = "input") -> int:
+        """Rows counted, with a value or without."""
+
+    def missing(self, name: str, role: _Role = "input") -> int:
+        """Rows without a value."""
+
+    def nonfinite(self, name: str, role: _Role = "input") -> int:
+        """Rows with an infinite value; they are in the cells too."""
+
+    def cells(self, name: str, role: _Role = "input") -> NDArray[np.uint64]:
+        """Rows per cell.
+
+        Numeric ``[2U + 1]``: cell ``2j`` counts values between points ``j - 1`` and ``j``, cell ``2j + 1``
+        those equal to point ``j``. Categorical: own categories, then rare ones, then unseen ones.
+        """
+
+    def bins(self, name: str, role: _Role = "input") -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+        """Rows per PSI bin: of the reference, and live."""
+
+    def statistics(self, alpha: float = 0.05) -> list[_Statistics]:
+        """PSI and, for numeric features, KS of every feature; undefined values are None, with a reason code.
+
+        ``psi_threshold`` is what chance alone exceeds with probability ``alpha``.
+        ``ks_numerator / ks_denominator`` is the exact KS statistic.
+
+        :raises InvalidInputError: when ``alpha`` is not between 0 and 1.
+        """
+
+def psi(reference: NDArray[np.uint64], live: NDArray[np.uint64], alpha: float = 0.05) -> _Psi:
+    """Population stability index of counts per bin, with Jeffreys smoothing.
+
+    :raises InvalidInputError: when the numbers of bins differ, or ``alpha`` is not between 0 and 1.
+    """
+
+def assign(salt: str, key: bytes, slots: int) -> int:
+    """The slot of a routing key, in ``range(slots)``."""
+
+def reassign(
+    slots: int, stacks: Sequence[Sequence[int]] | None, weights: Sequence[float]
+) -> tuple[list[list[int]], int]:
+    """Move as few slots as possible so that each arm owns its share; gives the new stacks and how many moved.
+
+    Without ``stacks`` arm 0 owns all before. More weights than stacks add arms.
+
+    :raises InvalidInputError: when weights are negative or don't sum to 1, or stacks don't own each slot
+        once.
+    """
+
+def ranges(stacks: Sequence[Sequence[int]]) -> list[list[tuple[int, int]]]:
+    """Per arm, its slots as ascending pairs ``(first, last)``, both inclusive.
+
+    :raises InvalidInputError: when the stacks don't own each slot once.
+    """

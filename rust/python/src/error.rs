@@ -1,0 +1,84 @@
+//! From the crates' errors to the classes of `tidegate.errors`.
+
+use std::error::Error;
+
+use pyo3::prelude::*;
+use pyo3::types::PyType;
+use tidegate_drift::{CountsError, ProfileError};
+use tidegate_model::ScoreError;
+use tidegate_onnx::OnnxError;
+use tidegate_traffic::TrafficError;
+
+use crate::argument::ArgumentError;
+
+/// An error with its class in `tidegate.errors`.
+pub(crate) trait Fault: Error {
+    /// The name of the class.
+    fn class(&self) -> &'static str;
+}
+
+/// The Python exception of a fault; its text is the whole chain of causes.
+pub(crate) fn raise(py: Python<'_>, fault: &impl Fault) -> PyErr {
+    let mut text = fault.to_string();
+    let mut source = fault.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    let class = py.import("tidegate.errors").and_then(|errors| errors.getattr(fault.class()));
+    match class.and_then(|class| Ok(class.cast_into::<PyType>()?)) {
+        Ok(class) => PyErr::from_type(class, text),
+        Err(error) => error,
+    }
+}
+
+impl Fault for ArgumentError {
+    fn class(&self) -> &'static str {
+        match self {
+            Self::UnknownVariant { .. } => "NotFoundError",
+            _ => "InvalidInputError",
+        }
+    }
+}
+
+impl Fault for ProfileError {
+    fn class(&self) -> &'static str {
+        "InvalidInputError"
+    }
+}
+
+impl Fault for CountsError {
+    fn class(&self) -> &'static str {
+        "InvalidInputError"
+    }
+}
+
+impl Fault for TrafficError {
+    fn class(&self) -> &'static str {
+        "InvalidInputError"
+    }
+}
+
+impl Fault for ScoreError {
+    fn class(&self) -> &'static str {
+        match self {
+            Self::Mismatch(_) => "InvalidInputError",
+            Self::Run(_) => "InternalError",
+        }
+    }
+}
+
+impl Fault for OnnxError {
+    fn class(&self) -> &'static str {
+        match self {
+            Self::Library { .. } => "SettingsError",
+            Self::AnotherLibrary { .. } => "ConflictError",
+            Self::NotOnnx { .. }
+            | Self::Truncated { .. }
+            | Self::Refused(_)
+            | Self::NotTensor { .. }
+            | Self::ElementType { .. }
+            | Self::Rows { .. } => "ModelRefusedError",
+        }
+    }
+}
