@@ -1,0 +1,132 @@
+"""The prediction and label logs of an endpoint as frames, sealed and growing files alike."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+import polars as pl
+
+from tidegate.errors import InvalidInputError, UnavailableError
+from tidegate.monitoring.segments import SEALED, growing, read_growing
+
+TIME = pl.Datetime("us", "UTC")
+PREDICTIONS: dict[str, pl.DataType] = {
+    "prediction_id": pl.String(),
+    "row": pl.UInt32(),
+    "role": pl.String(),
+    "model": pl.String(),
+    "version": pl.String(),
+    "variant": pl.String(),
+    "route": pl.String(),
+    "sticky": pl.Boolean(),
+    "generation": pl.UInt64(),
+    "client_id": pl.String(),
+    "principal": pl.String(),
+    "key": pl.String(),
+    "event_time": TIME,
+    "received_at": TIME,
+    "score": pl.Float64(),
+    "gap": pl.UInt64(),
+}
+"""The columns of every prediction log; ``input.*``, ``context.*``, ``output.*`` follow the contract."""
+LABELS: dict[str, pl.DataType] = {
+    "prediction_id": pl.String(),
+    "row": pl.UInt32(),
+    "label": pl.Float64(),
+    "event_id": pl.String(),
+    "observed_at": TIME,
+    "received_at": TIME,
+    "principal": pl.String(),
+}
+_TRIES = 10
+
+
+def predictions(
+    home: Path, endpoint: str, since: datetime | None = None, until: datetime | None = None
+) -> pl.LazyFrame:
+    """The rows that were scored, answers and shadows (``role``), with event times in [since, until).
+
+    A shadow's row has the prediction id and row number of the answer that it shadows, and null inputs.
+    """
+    frame = _spool(home / "predictions", endpoint, PREDICTIONS)
+    if since is not None:
+        frame = frame.filter(pl.col("event_time") >= _utc(since, "since"))
+    if until is not None:
+        frame = frame.filter(pl.col("event_time") < _utc(until, "until"))
+    return frame
+
+
+def gap(home: Path, endpoint: str) -> int:
+    """How many rows the endpoint's log lacks because its ring was full."""
+    total = predictions(home, endpoint).select(pl.col("gap").sum()).collect().item()
+    return int(total or 0)
+
+
+def labels(home: Path, endpoint: str) -> pl.LazyFrame:
+    """One label per (prediction_id, row).
+
+    A label that comes twice under one event id counts once, as it came first. Of several events for one row
+    the one observed last counts (``observed_at``, else the time it was received), among equals the one
+    received last: a correction is a new event.
+    """
+    observed = pl.coalesce("observed_at", "received_at")
+    return (
+        _spool(home / "labels", endpoint, LABELS)
+        .sort("received_at", maintain_order=True)
+        .unique("event_id", keep="first", maintain_order=True)
+        .sort(observed, maintain_order=True)
+        .unique(["prediction_id", "row"], keep="last", maintain_order=True)
+    )
+
+
+def labelled(scored: pl.LazyFrame, labels: pl.LazyFrame) -> pl.LazyFrame:
+    """The scored rows with ``label`` and ``observed_at``, null until one comes; shadows as their answers."""
+    return scored.join(
+        labels.select("prediction_id", "row", "label", "observed_at"),
+        on=["prediction_id", "row"],
+        how="left",
+        maintain_order="left",
+    )
+
+
+def rows_of(home: Path, endpoint: str, variant: str, *, shadow: bool = False) -> pl.LazyFrame:
+    """The rows that a variant (a digest) scored, with their inputs; a shadow's come from the answer."""
+    scored = predictions(home, endpoint)
+    mine = scored.filter(pl.col("variant") == variant, pl.col("role") == ("shadow" if shadow else "answer"))
+    if not shadow:
+        return mine
+    inputs = pl.selectors.starts_with("input.")
+    answers = scored.filter(pl.col("role") == "answer").select("prediction_id", "row", inputs)
+    return mine.drop(inputs).join(answers, on=["prediction_id", "row"], how="left", maintain_order="left")
+
+
+def _spool(spool: Path, endpoint: str, schema: dict[str, pl.DataType]) -> pl.LazyFrame:
+    """All files of an endpoint's folder, oldest first within a writer; retried while a sealing moves them."""
+    if not endpoint or endpoint in {".", ".."} or "/" in endpoint:
+        raise InvalidInputError(f"{endpoint!r} is no name of an endpoint")
+    for _ in range(_TRIES):
+        try:
+            return _read(spool / endpoint, schema)
+        except FileNotFoundError:
+            continue
+    raise UnavailableError(f"the log of endpoint {endpoint!r} changes faster than it can be read")
+
+
+def _read(folder: Path, schema: dict[str, pl.DataType]) -> pl.LazyFrame:
+    frames = [pl.LazyFrame(schema=schema)]
+    # First what grows, then what is sealed: a segment that is sealed in between is seen twice, never missed.
+    segments = {segment.path: read_growing(segment.path)[0] for segment in growing(folder)}
+    sealed = sorted(folder.glob(f"*{SEALED}"))
+    frames += [pl.scan_parquet(path) for path in sealed]
+    twins = {path.stem for path in sealed}
+    frames += [
+        frame.lazy() for path, frame in segments.items() if frame is not None and path.stem not in twins
+    ]
+    return pl.concat(frames, how="diagonal_relaxed")
+
+
+def _utc(time: datetime, name: str) -> datetime:
+    if time.tzinfo is None:
+        raise InvalidInputError(f"{name} must carry a time zone")
+    return time
