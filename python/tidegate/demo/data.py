@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from tidegate.demo import flights
 from tidegate.demo.flights import LATE_MINUTES, LOCAL_TIME_ZONE, Tables
+from tidegate.demo.view import View
 from tidegate.features import (
     AsOf,
     Column,
@@ -20,11 +23,15 @@ from tidegate.features import (
     TrailingMean,
     compute,
 )
+from tidegate.installation import Installation
 from tidegate.types import ContextSpec
 
 TARGET = "late"
 REFERENCE_MONTHS = (1, 2)
 EVENT_MONTHS = tuple(range(3, 13))
+HELD_OUT = "held_out"
+HELD_OUT_FROM = datetime(2013, 2, 15, 5, tzinfo=UTC)
+"""Models are judged on the last two weeks of February: on what came later, as in life."""
 MISSING = "missing"
 """What stands for a missing string (the manufacturer of a plane that planes.csv lacks)."""
 CONTEXT = [
@@ -97,9 +104,8 @@ def frame(tables: Tables, progress: Callable[[str], None] = lambda _name: None) 
     ``landed_at`` (UTC) and ``month`` (by the clock of the origins).
     """
     sources = {"weather": tables.weather, "planes": tables.planes, "airports": tables.airports}
-    flights = tables.flights
-    return compute(flights, sources, features(), progress).hstack(
-        flights.select(
+    return compute(tables.flights, sources, features(), progress).hstack(
+        tables.flights.select(
             pl.col("number").alias("flight"), "airline", TARGET, "event_time", "landed_at", "month"
         )
     )
@@ -115,12 +121,17 @@ class Split:
     """March to December, all flights; late is null where none is known."""
 
 
-def split(flights: pl.DataFrame) -> Split:
+def split(frame: pl.DataFrame) -> Split:
     """The reference and the events."""
     return Split(
-        reference=flights.filter(pl.col("month").is_in(REFERENCE_MONTHS), pl.col(TARGET).is_not_null()),
-        events=flights.filter(pl.col("month").is_in(EVENT_MONTHS)),
+        reference=frame.filter(pl.col("month").is_in(REFERENCE_MONTHS), pl.col(TARGET).is_not_null()),
+        events=frame.filter(pl.col("month").is_in(EVENT_MONTHS)),
     )
+
+
+def with_split(reference: pl.DataFrame) -> pl.DataFrame:
+    """The reference with the column that says which rows are held out."""
+    return reference.with_columns((pl.col("event_time") >= HELD_OUT_FROM).alias(HELD_OUT))
 
 
 def origin(tables: Tables, part: str) -> dict[str, Any]:
@@ -134,6 +145,33 @@ def origin(tables: Tables, part: str) -> dict[str, Any]:
         "month": f"by the clock of {LOCAL_TIME_ZONE}",
         "features": features().to_json()["features"],
     }
+
+
+def prepare(installation: Installation, view: View) -> tuple[Split, dict[str, Any], dict[str, Any]]:
+    """Reads, computes and registers; the split, the reference dataset, and the ``data`` of the result."""
+    tables = flights.read()
+    with view.bars() as bars:
+        task = bars.add_task("features", total=len(features().features))
+        parts = split(frame(tables, lambda _name: bars.advance(task)))
+    registered = []
+    for name, part, what in (
+        ("flights-reference", with_split(parts.reference), "January and February, flights that arrived"),
+        ("flights-events", parts.events, "March to December, all flights"),
+    ):
+        path = write(part, installation.home.jobs / f"{name}.parquet")
+        registered.append(
+            installation.register_dataset(name, path, time_column="event_time", origin=origin(tables, what))
+        )
+        path.unlink()
+        view.say(f"{name}: {part.height:,} rows, {registered[-1]['digest'][:19]}…")
+    kept = ("name", "version", "digest", "rows")
+    figures = {
+        "package": tables.package,
+        "flights": tables.flights.height,
+        "features": len(features().features),
+        "datasets": [{key: one[key] for key in kept} for one in registered],
+    }
+    return parts, registered[0], figures
 
 
 def write(data: pl.DataFrame, path: Path) -> Path:
