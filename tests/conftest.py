@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
+
+from tidegate.access import Access
+from tidegate.audit import Audit
+from tidegate.lineage import Lineage
+from tidegate.registry import Registry
+from tidegate.store import ArtifactStore, Database
 
 PAUSE = 0.01
 
@@ -21,3 +33,134 @@ def wait_until() -> Callable[..., None]:
             time.sleep(PAUSE)
 
     return wait
+
+
+class Clock:
+    """Stands still until it is told to go on."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2013, 3, 1, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def advance(self, **by: float) -> None:
+        self.now += timedelta(**by)
+
+
+@dataclass
+class Rooms:
+    """The lower rooms over one folder, without the lock of a home."""
+
+    root: Path
+    clock: Clock
+    database: Database
+    artifacts: ArtifactStore
+    audit: Audit
+    lineage: Lineage
+    registry: Registry
+    access: Access
+
+
+def open_rooms(root: Path, clock: Clock) -> Rooms:
+    path = root / "registry.db"
+    database = Database.open(path) if path.exists() else Database.create(path)
+    artifacts = ArtifactStore(root / "artifacts")
+    audit = Audit(database, root / "audit.jsonl", clock)
+    lineage = Lineage(database, clock)
+    registry = Registry(database, artifacts, audit, lineage, clock)
+    return Rooms(
+        root, clock, database, artifacts, audit, lineage, registry, Access(database, audit, b"pepper", clock)
+    )
+
+
+@pytest.fixture
+def rooms(tmp_path: Path) -> Iterator[Rooms]:
+    """A new registry with its audit log, artifacts and access in the test's folder."""
+    opened = open_rooms(tmp_path, Clock())
+    yield opened
+    opened.database.close()
+
+
+@pytest.fixture
+def reopen(rooms: Rooms) -> Iterator[Callable[[], Rooms]]:
+    """Opens the registry again, as the next process would."""
+    opened: list[Rooms] = []
+
+    def again() -> Rooms:
+        opened.append(open_rooms(rooms.root, rooms.clock))
+        return opened[-1]
+
+    yield again
+    for each in opened:
+        each.database.close()
+
+
+Spawn = Callable[..., "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def spawn() -> Iterator[Spawn]:
+    """``spawn(code, *arguments)`` runs Python in another process, over pipes, until the test ends."""
+    children: list[subprocess.Popen[str]] = []
+    package = Path(__file__).resolve().parent.parent / "python"
+
+    def start(code: str, *arguments: object) -> subprocess.Popen[str]:
+        child = subprocess.Popen(
+            [sys.executable, "-c", code, *map(str, arguments)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONPATH": str(package)},
+        )
+        children.append(child)
+        return child
+
+    yield start
+    for child in children:
+        child.kill()
+        child.communicate()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def native_slots() -> None:
+    """TEMPORARY until the extension is built."""
+    import importlib.util
+    import sys
+    import types
+
+    if importlib.util.find_spec("tidegate._native") is not None:
+        return
+    module = types.ModuleType("tidegate._native")
+
+    def reassign(slots, stacks, weights):
+        stacks = [list(s) for s in stacks] if stacks else [list(range(slots))]
+        stacks += [[] for _ in range(len(weights) - len(stacks))]
+        targets = [int(w * slots) for w in weights]
+        order = sorted(range(len(weights)), key=lambda a: -(weights[a] * slots % 1))
+        for a in order[: slots - sum(targets)]:
+            targets[a] += 1
+        pool = []
+        for s, t in zip(stacks, targets):
+            while len(s) > t:
+                pool.append(s.pop())
+        moved = len(pool)
+        for s, t in zip(stacks, targets):
+            while len(s) < t:
+                s.append(pool.pop(0))
+        return stacks, moved
+
+    def ranges(stacks):
+        found = []
+        for stack in stacks:
+            mine = []
+            for slot in sorted(stack):
+                if mine and mine[-1][1] + 1 == slot:
+                    mine[-1] = (mine[-1][0], slot)
+                else:
+                    mine.append((slot, slot))
+            found.append(mine)
+        return found
+
+    module.reassign, module.ranges = reassign, ranges
+    sys.modules["tidegate._native"] = module

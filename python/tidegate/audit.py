@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from tidegate.errors import RegistryError, UnavailableError
-from tidegate.store.canonical import canonical, sha256, timestamp
+from tidegate.errors import InvalidInputError, RegistryError, UnavailableError
+from tidegate.store.canonical import canonical, parse, sha256, timestamp
 from tidegate.store.connection import Database, Row
 from tidegate.types import Clock, utc_now
 
@@ -72,13 +72,13 @@ class Audit:
 
     def entries(self, after: int = 0, limit: int = 100) -> list[dict[str, Any]]:
         """Entries with their hash, oldest first, beginning after number ``after``."""
-        return [json.loads(_line(row)) for row in self._rows(after, limit)]
+        return [parse(_line(row)) for row in self._rows(after, limit)]
 
     def verify(self) -> dict[str, Any]:
         """Follows the chain through registry and file and names the first bad entry.
 
-        Returns ``entries`` (good ones), ``head`` (their last hash), ``ok``, and ``problem`` and ``seq``, which
-        are None when all is well.
+        Returns ``entries`` (good ones), ``head`` (their last hash), ``ok``, and ``problem`` and ``seq``,
+        which are None when all is well.
         """
         with self._database.writes_paused():
             count, head, problem = self._follow()
@@ -162,19 +162,21 @@ class Audit:
 
 def _line(row: Row) -> bytes:
     """An entry as the file has it: the canonical form of body and hash."""
-    return canonical({**json.loads(row["body"]), "hash": row["hash"]}) + b"\n"
+    return canonical({**parse(row["body"]), "hash": row["hash"]}) + b"\n"
 
 
 def _fault(row: Row, seq: int, prev: str) -> str | None:
-    try:
-        body = json.loads(row["body"])
-    except ValueError:
-        return f"entry {seq} is no JSON"
-    if row["seq"] != seq or body.get("seq") != seq:
+    if row["seq"] != seq:
         return f"entry {seq} is missing"
     if sha256(str(row["body"]).encode()) != row["hash"]:
         return f"entry {seq} does not have its hash: it was changed"
-    if body.get("prev") != prev:
+    try:
+        body = parse(row["body"])
+        canonical(body)
+        said = (body["seq"], body["prev"])
+    except (ValueError, KeyError, TypeError, InvalidInputError):
+        return f"entry {seq} is no audit entry"
+    if said != (seq, prev):
         return f"entry {seq} does not follow the one before it"
     return None
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from tidegate.errors import NotFoundError
-from tidegate.store.canonical import timestamp
+from tidegate.store.canonical import parse, timestamp
 from tidegate.store.connection import Database, Row
 from tidegate.types import Clock, Edge, utc_now
 
@@ -120,7 +120,7 @@ class Lineage:
         )
 
     def _describe(self, row: Row) -> dict[str, Any]:
-        manifest = json.loads(row["manifest"])
+        manifest = parse(row["manifest"])
         return {
             "model": row["model"],
             "version": str(row["number"]),

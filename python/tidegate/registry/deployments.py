@@ -10,7 +10,7 @@ from typing import Any
 
 from tidegate.errors import ConflictError, InvalidInputError, NotFoundError
 from tidegate.registry.ledger import Ledger
-from tidegate.store.canonical import canonical
+from tidegate.store.canonical import canonical, parse
 from tidegate.store.connection import Row, Transaction
 from tidegate.types import DeploymentInfo, PlanDraft, TrafficPlan
 
@@ -48,7 +48,7 @@ class Deployments:
         row = {
             "generation": expected + 1,
             "digest": f"sha256:{document['sha256']}",
-            "document": json.dumps(dict(document)),
+            "document": canonical(document).decode(),
             "reason": reason,
             "created_at": self._ledger.now(),
             "created_by": principal,
@@ -67,6 +67,8 @@ class Deployments:
                 {"digest": row["digest"], "plans": [_shown(plan) for plan in plans]},
                 reason,
             )
+            # What is only in the write-ahead log is lost with one flipped byte of it.
+            transaction.after_commit(self._ledger.database.checkpoint)
         return _info(row)
 
     def _insert_plan(self, transaction: Transaction, plan: PlanDraft, deployment: Row) -> None:
@@ -110,7 +112,7 @@ class Deployments:
         row = self._ledger.database.one("SELECT document FROM deployments WHERE generation = ?", [wanted])
         if row is None:
             raise NotFoundError(f"there is no deployment of generation {wanted}")
-        document: dict[str, Any] = json.loads(row["document"])
+        document: dict[str, Any] = parse(row["document"])
         return document
 
     def all(self) -> list[DeploymentInfo]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from tidegate.errors import ConflictError, InternalError, InvalidInputError, NotFoundError
 from tidegate.registry.ledger import Ledger
 from tidegate.store import canonical, digest_of, sha256
+from tidegate.store.canonical import parse
 from tidegate.store.connection import Row
 from tidegate.types import Contract, Edge, Signature, VersionInfo
 
@@ -176,5 +176,5 @@ def _edges(digest: str, manifest: Mapping[str, Any]) -> list[Edge]:
 def _info(row: Row) -> VersionInfo:
     facts = {name: value for name, value in row.items() if name != "number"}
     return VersionInfo.model_validate(
-        {**facts, "version": str(row["number"]), "manifest": json.loads(row["manifest"])}
+        {**facts, "version": str(row["number"]), "manifest": parse(row["manifest"])}
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from datetime import UTC, datetime
 from typing import Any
@@ -26,6 +27,19 @@ def canonical(value: Any) -> bytes:
         raise InvalidInputError(f"no canonical JSON form: {error}") from error
 
 
+def parse(text: str | bytes) -> Any:
+    """Reads what :func:`canonical` wrote, so that it gives the same bytes again.
+
+    A float from 2^53 on is written without a point; read as an integer it would have no canonical form.
+    """
+    return json.loads(text, parse_int=_number)
+
+
+def _number(digits: str) -> int | float:
+    number = int(digits)
+    return number if abs(number) < 1 << 53 else float(digits)
+
+
 def sha256(data: bytes) -> str:
     """The digest ``sha256:<hex>`` of bytes."""
     return "sha256:" + hashlib.sha256(data).hexdigest()
@@ -45,4 +59,4 @@ def check_digest(digest: str) -> str:
 
 def timestamp(moment: datetime) -> str:
     """A moment as the registry writes it: UTC, microseconds, sorting as text as it does in time."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"

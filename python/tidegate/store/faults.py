@@ -29,7 +29,8 @@ def translate(error: sqlite3.Error) -> TidegateError:
         return UnavailableError(_UNAVAILABLE[code])
     if code in _REFUSED:
         return RegistryError(_REFUSED[code])
-    return InternalError(f"the registry refused a statement: {error}")
+    name = getattr(error, "sqlite_errorname", "SQLITE_ERROR")
+    return InternalError(f"the registry refused a statement: {name}")
 
 
 @contextmanager

@@ -11,13 +11,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tidegate.errors import ConflictError, HomeLockedError, HomeMissingError, RegistryError
+from tidegate.errors import ConflictError, HomeLockedError, HomeMissingError, RegistryError, UnavailableError
 from tidegate.store.artifacts import ArtifactStore
 from tidegate.store.connection import Database
 from tidegate.store.files import sync_folder, write_new
 from tidegate.store.server_file import ServerInfo, read_server, write_server
 
 _FOLDERS = ("artifacts", "deployments", "predictions", "labels", "drift", "features", "jobs")
+_LOCK = "lock"
+_UNFINISHED = "init.unfinished"
+"""Marks a folder in which :meth:`Home.init` is at work or was when it died."""
 
 
 class Home:
@@ -44,43 +47,40 @@ class Home:
     def init(cls, path: Path, furnish: Callable[[Home, Database], None], settings: str = "") -> None:
         """Makes a home at ``path``: folders, keys, registry, ``tidegate.toml`` with the text ``settings``.
 
-        ``furnish`` gets the locked home and its registry before anybody else can see them, to make the owner.
-        The home is built beside ``path`` and renamed, so that it is there whole or not at all. What exists
-        and is not an empty folder is a :class:`ConflictError`.
+        ``furnish`` gets the locked home and its registry before anybody else can open it, to make the owner.
+        What exists and is not an empty folder is a :class:`ConflictError`. A failure leaves what was there
+        before; after a crash the folder is no home, and the next call begins again.
         """
         path = path.absolute()
-        if is_home(path):
-            raise ConflictError(f"{path} is a home already")
-        if path.exists() and (not path.is_dir() or any(path.iterdir())):
-            raise ConflictError(f"{path} exists and is not an empty folder")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_name(f".{path.name}.{secrets.token_hex(6)}.unfinished")
-        try:
-            cls._build(unfinished, furnish, settings)
+        existed = path.exists()
+        if existed and not path.is_dir():
+            raise ConflictError(f"{path} exists and is no folder")
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with cls(path, _take_lock(path)) as home:
+            _claim(path)
             try:
-                unfinished.rename(path)
-            except OSError as error:
-                raise ConflictError(f"{path} was made by somebody else at the same time") from error
-        except BaseException:
-            shutil.rmtree(unfinished, ignore_errors=True)
-            raise
+                home._furnish(furnish, settings)
+                (path / _UNFINISHED).unlink()
+            except BaseException:
+                _clear(path, keep=frozenset())
+                if not existed:
+                    path.rmdir()
+                raise
+        sync_folder(path)
         sync_folder(path.parent)
 
-    @classmethod
-    def _build(cls, root: Path, furnish: Callable[[Home, Database], None], settings: str) -> None:
-        root.mkdir(mode=0o700)
+    def _furnish(self, furnish: Callable[[Home, Database], None], settings: str) -> None:
         for folder in _FOLDERS:
-            (root / folder).mkdir(mode=0o700)
-        with cls(root, _take_lock(root)) as home:
-            write_new(home.settings_file, settings.encode(), 0o600)
-            write_new(home.pepper_file, secrets.token_hex(32).encode(), 0o600)
-            write_new(home.node_key_file, f"tgn_{secrets.token_hex(32)}\n".encode(), 0o600)
-            database = Database.create(home.registry_file)
-            try:
-                furnish(home, database)
-            finally:
-                database.close()
-            sync_folder(root)
+            (self.root / folder).mkdir(mode=0o700)
+        write_new(self.settings_file, settings.encode(), 0o600)
+        write_new(self.pepper_file, secrets.token_hex(32).encode(), 0o600)
+        write_new(self.node_key_file, f"tgn_{secrets.token_hex(32)}\n".encode(), 0o600)
+        database = Database.create(self.registry_file)
+        try:
+            furnish(self, database)
+        finally:
+            database.close()
+        sync_folder(self.root)
 
     @classmethod
     def open(cls, path: Path) -> Home:
@@ -142,13 +142,41 @@ class Home:
 
 
 def is_home(path: Path) -> bool:
-    """Whether a home is at ``path``: a folder with a registry."""
-    return (path / "registry.db").is_file()
+    """Whether a home is at ``path``: a folder with a registry that was made to the end."""
+    return (path / "registry.db").is_file() and not (path / _UNFINISHED).exists()
+
+
+def _claim(path: Path) -> None:
+    """Marks a locked folder as a home in the making, after what another, dead, attempt left is cleared."""
+    if is_home(path):
+        raise ConflictError(f"{path} is a home already")
+    if (path / _UNFINISHED).exists():
+        _clear(path, keep=frozenset({_LOCK, _UNFINISHED}))
+        return
+    others = sorted(entry.name for entry in path.iterdir() if entry.name != _LOCK)
+    if others:
+        (path / _LOCK).unlink()
+        raise ConflictError(f"{path} is not empty: it holds {others[0]}")
+    write_new(path / _UNFINISHED, b"")
+    sync_folder(path)
+
+
+def _clear(path: Path, keep: frozenset[str]) -> None:
+    for entry in path.iterdir():
+        if entry.name in keep:
+            continue
+        if entry.is_dir():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink()
 
 
 def _take_lock(root: Path) -> int:
-    """Locks the file ``lock`` and writes this process's pid into it; it is never removed, only unlocked."""
-    descriptor = os.open(root / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    """Locks the file ``lock`` and writes this process's pid into it; at the end it is only unlocked."""
+    try:
+        descriptor = os.open(root / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise UnavailableError(f"the home {root} can't be locked: {error.strerror}") from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:

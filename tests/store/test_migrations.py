@@ -1,0 +1,86 @@
+"""Migrations: whole or not at all, after a copy, forward only."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+from sqlite_utils import Database as Tables
+from sqlite_utils.migrations import Migrations
+
+from tidegate.errors import InternalError, RegistryError
+from tidegate.store import Database
+from tidegate.store.migrations import m001_registry
+
+
+def later(*, broken: bool = False) -> Migrations:
+    """The schema of a later release, with a second step."""
+    migrations = Migrations("tidegate")
+    migrations()(m001_registry)
+
+    @migrations()
+    def m002_notes(tables: Tables) -> None:
+        tables.execute("CREATE TABLE notes (text TEXT NOT NULL) STRICT")
+        tables.execute("UPDATE models SET description = 'moved'")
+        if broken:
+            tables.execute("INSERT INTO nowhere VALUES (1)")
+        tables.execute("PRAGMA user_version = 2")
+
+    return migrations
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    database = Database.create(tmp_path / "registry.db")
+    with database.transaction() as transaction:
+        transaction.insert("models", {"name": "m", "description": "old", "created_at": "", "created_by": ""})
+    database.close()
+    return database.path
+
+
+def described(path: Path) -> tuple[int, str, int]:
+    """Schema, the model's description, and how many migrations are recorded."""
+    connection = sqlite3.connect(path)
+    try:
+        return (
+            connection.execute("PRAGMA user_version").fetchone()[0],
+            connection.execute("SELECT description FROM models").fetchone()[0],
+            connection.execute("SELECT count(*) FROM _sqlite_migrations").fetchone()[0],
+        )
+    finally:
+        connection.close()
+
+
+def test_a_new_step_is_applied_after_a_copy_was_made(path: Path) -> None:
+    Database.open(path, later()).close()
+    assert described(path) == (2, "moved", 2)
+    assert described(path.with_name("registry.schema-1.db")) == (1, "old", 1)
+
+
+def test_a_step_that_fails_changes_nothing_and_can_be_taken_again(path: Path) -> None:
+    with pytest.raises(InternalError, match="nowhere"):
+        Database.open(path, later(broken=True))
+    assert described(path) == (1, "old", 1)
+    Database.open(path, later()).close()
+    assert described(path) == (2, "moved", 2)
+
+
+def test_a_copy_that_a_crash_left_half_made_is_made_again(path: Path) -> None:
+    path.with_name("registry.schema-1.tmp").write_bytes(b"half")
+    Database.open(path, later()).close()
+    assert described(path.with_name("registry.schema-1.db")) == (1, "old", 1)
+    assert not path.with_name("registry.schema-1.tmp").exists()
+
+
+def test_what_is_up_to_date_is_not_copied(path: Path) -> None:
+    Database.open(path).close()
+    assert [file.name for file in path.parent.iterdir()] == ["registry.db"]
+
+
+def test_a_newer_registry_is_left_untouched(path: Path) -> None:
+    Database.open(path, later()).close()
+    before = path.read_bytes()
+    with pytest.raises(RegistryError, match="FORMAT_TOO_NEW.*schema 2, this program knows schemas up to 1"):
+        Database.open(path)
+    assert path.read_bytes() == before
