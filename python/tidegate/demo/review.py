@@ -71,7 +71,7 @@ def review(evidence: Evidence, view: View) -> JSON:
 def months(evidence: Evidence) -> list[JSON]:
     """One row per month: rows, late rate, each version's share and figures, and what has drifted.
 
-    Months are those of the origins' clock; a month's drift is what was counted since the end of the one before.
+    Months are those of the origins' clock; a month's drift is in what was counted since the one before ended.
     """
     scored = logs.labelled(
         logs.predictions(evidence.home, evidence.endpoint), logs.labels(evidence.home, evidence.endpoint)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -78,10 +79,10 @@ class View:
 
 def models_table(result: dict[str, Any]) -> Table:
     """What was trained, and what each version does."""
-    table = Table(title="Models, judged on held-out rows", title_justify="left")
-    for name in ("version", "model", "features"):
-        table.add_column(name)
-    for name in ("AUC", "Brier", "accuracy", "conversion off by", "seconds"):
+    table = _table("Models, judged on held-out rows")
+    table.add_column("version")
+    table.add_column("model")
+    for name in ("features", "AUC", "Brier", "accuracy", "ONNX off by", "seconds"):
         table.add_column(name, justify="right")
     table.add_column("work")
     for one in result["models"]:
@@ -101,18 +102,14 @@ def models_table(result: dict[str, Any]) -> Table:
 
 def months_table(result: dict[str, Any]) -> Table:
     """The closing table: one row per month."""
-    table = Table(title="Month by month", title_justify="left")
-    table.add_column("month")
-    table.add_column("rows", justify="right")
-    table.add_column("late", justify="right")
+    table = _table("Month by month")
+    table.add_column("month", no_wrap=True)
     at_work = [one for one in result["models"] if one["work"]]
     answering = [one for one in at_work if one["work"] != "shadow"]
-    for one in answering:
-        table.add_column(f"share of {one['version']}", justify="right")
-    for one in at_work:
-        table.add_column(
-            f"AUC of {one['version']}{' (shadow)' if one['work'] == 'shadow' else ''}", justify="right"
-        )
+    names = ["rows", "late", *(f"share\nof {one['version']}" for one in answering)]
+    names += [f"AUC\nof {one['version']}{'*' if one['work'] == 'shadow' else ''}" for one in at_work]
+    for name in names:
+        table.add_column(name, justify="right", no_wrap=True)
     table.add_column("features drifted")
     for month in result["months"]:
         versions = month["versions"]
@@ -124,7 +121,14 @@ def months_table(result: dict[str, Any]) -> Table:
             *(figure(versions.get(one["version"], {}).get("auc")) for one in at_work),
             drifted(month),
         )
+    table.caption = "* shadow: scored, never answered"
     return table
+
+
+def _table(title: str) -> Table:
+    return Table(
+        title=title, title_justify="left", caption_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0)
+    )
 
 
 def drifted(month: dict[str, Any], named: int = 3) -> str:
