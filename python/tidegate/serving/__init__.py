@@ -1,6 +1,7 @@
 """Starts the native server, keeps it running and publishes deployments to it."""
 
 from tidegate.serving.deployments import Announcements, DeploymentFiles, newest
+from tidegate.serving.runtime import library
 from tidegate.serving.supervisor import Supervisor
 
-__all__ = ["Announcements", "DeploymentFiles", "Supervisor", "newest"]
+__all__ = ["Announcements", "DeploymentFiles", "Supervisor", "library", "newest"]

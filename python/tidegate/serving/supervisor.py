@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import threading
 import time
 from collections.abc import Callable
@@ -156,6 +157,12 @@ class Supervisor:
         os.close(self._wake_reader)
         os.close(self._wake_writer)
         return drained
+
+    def kill(self) -> None:
+        """Ends the scoring process at once; for a control process that ends at once itself."""
+        self._stopping.set()
+        if self._process is not None:
+            self._process.signal(signal.SIGKILL)
 
     def _spawn(self) -> ScoringProcess:
         process = ScoringProcess.spawn(self.settings, self._home / "scoring.log", self._launcher)

@@ -1,0 +1,273 @@
+"""The control process: holds the home, supervises scoring, serves the management API, seals segments."""
+
+from __future__ import annotations
+
+import math
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import structlog
+import uvicorn
+
+from tidegate.errors import PortInUseError, TidegateError
+from tidegate.gateway.app import create_app
+from tidegate.installation import Installation, open_home
+from tidegate.serving import Announcements, Supervisor, library, ports
+from tidegate.store import ProcessRef, ServerInfo
+from tidegate.types import SegmentInfo, Value
+
+SEAL_SECONDS = 30.0
+"""Between two looks for segments that nobody writes any more."""
+CONTROL = "control"
+"""The principal of what the control process does by itself."""
+
+log = structlog.get_logger()
+
+
+class Ready(Value):
+    """What a server says once it serves."""
+
+    home: str
+    data: str
+    admin: str
+    control: str
+    pid: int
+    scoring_pid: int
+
+
+class Control:
+    """One ``tidegate serve``."""
+
+    def __init__(self, home: Path | None = None, flags: Mapping[str, Any] | None = None) -> None:
+        self._home = home
+        self._flags = flags
+        self._server: _Server | None = None
+        self._announcements: Announcements | None = None
+        self._supervisor: Supervisor | None = None
+
+    def run(self, on_ready: Callable[[Ready], None], *, until: Callable[[], None] | None = None) -> bool:
+        """Serves until SIGTERM or SIGINT, or until ``until`` returned; True when no request was cut.
+
+        ``on_ready`` is called once both ports answer. A second signal ends everything at once.
+        """
+        with ExitStack() as stack, self._signals():
+            installation = stack.enter_context(open_home(self._home, flags=self._flags))
+            before = installation.home.server()
+            listener = stack.enter_context(_listen(installation, before))
+            supervisor, announcements = self._start(installation, listener, before)
+            drained = False
+            try:
+                self._server = _Server(
+                    installation, announcements, lambda: on_ready(ready(installation)), until
+                )
+                with _sealing(installation):
+                    self._server.run(sockets=[listener])
+            finally:
+                installation.serving = None
+                drained = supervisor.stop()
+                installation.home.clear_server()
+            return drained
+
+    def _start(
+        self, installation: Installation, listener: socket.socket, before: ServerInfo | None
+    ) -> tuple[Supervisor, Announcements]:
+        home, settings = installation.home, installation.settings
+        control_port = int(listener.getsockname()[1])
+        announcements = Announcements(home.deployments)
+
+        def remember(scoring: ProcessRef) -> None:
+            host, port = ports.parse(supervisor.settings["listen"])
+            home.write_server(
+                ServerInfo(
+                    control=ProcessRef.of(),
+                    scoring=scoring,
+                    host=host,
+                    port=port,
+                    admin_port=ports.parse(supervisor.settings["admin"])[1],
+                    control_port=control_port,
+                    started_at=datetime.now(UTC),
+                )
+            )
+
+        def record(action: str, detail: dict[str, Any]) -> None:
+            try:
+                with installation.database.transaction():
+                    installation.audit.append(CONTROL, action, f"process:{detail['pid']}", detail)
+            except TidegateError as error:
+                log.error("not in the audit log", action=action, error=str(error))  # noqa: TRY400
+
+        supervisor = Supervisor(
+            scoring_settings(installation, control_port),
+            announcements,
+            remember=remember,
+            record=record,
+        )
+        self._announcements, self._supervisor = announcements, supervisor
+        supervisor.start(before)
+        installation.serving = supervisor
+        log.info("serving", home=str(home.root), threads=settings.threads)
+        return supervisor, announcements
+
+    @contextmanager
+    def _signals(self) -> Iterator[None]:
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {number: signal.signal(number, self._asked) for number in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _asked(self, number: int, _frame: FrameType | None) -> None:
+        if self._server is None:
+            raise SystemExit(128 + number)
+        if self._server.should_exit:
+            if self._supervisor is not None:
+                self._supervisor.kill()
+            os._exit(1)
+        self._server.leave()
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its own signal handlers: they would end the process before scoring has drained."""
+
+    def __init__(
+        self,
+        installation: Installation,
+        announcements: Announcements,
+        on_started: Callable[[], None],
+        until: Callable[[], None] | None,
+    ) -> None:
+        app = create_app(installation, announcements)
+        super().__init__(
+            uvicorn.Config(
+                app,
+                log_config=None,
+                access_log=False,
+                lifespan="off",
+                server_header=False,
+                proxy_headers=False,
+                timeout_graceful_shutdown=math.ceil(installation.settings.drain_seconds),
+            )
+        )
+        self._announcements = announcements
+        self._on_started = on_started
+        self._until = until
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leaves the handlers of :class:`Control` in place."""
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Tells that it serves, once it does."""
+        await super().startup(sockets)
+        self._on_started()
+        if self._until is not None:
+            threading.Thread(target=self._run_until, args=(self._until,), daemon=True).start()
+
+    def leave(self) -> None:
+        """Stops accepting and sends long polls home."""
+        self.should_exit = True
+        self._announcements.close()
+
+    def _run_until(self, until: Callable[[], None]) -> None:
+        try:
+            until()
+        finally:
+            self.leave()
+
+
+def scoring_settings(installation: Installation, control_port: int) -> dict[str, Any]:
+    """What the scoring process reads on its standard input."""
+    settings = installation.settings
+    return {
+        "home": str(installation.home.root),
+        "listen": ports.join(settings.host, settings.port),
+        "admin": ports.join(settings.host, settings.admin_port),
+        "control": f"http://{ports.join(settings.host, control_port)}",
+        "node_key": installation.home.node_key(),
+        "threads": settings.threads,
+        "body_limit": settings.body_limit_bytes,
+        "drain_seconds": math.ceil(settings.drain_seconds),
+        "library": str(library()),
+    }
+
+
+def ready(installation: Installation) -> Ready:
+    """The addresses of a running server."""
+    info = installation.home.server()
+    if info is None or info.scoring is None:
+        raise PortInUseError("the server's own server.json is gone")
+    return Ready(
+        home=str(installation.home.root),
+        data=info.url(info.port),
+        admin=info.url(info.admin_port),
+        control=info.url(info.control_port),
+        pid=info.control.pid,
+        scoring_pid=info.scoring.pid,
+    )
+
+
+def _listen(installation: Installation, before: ServerInfo | None) -> socket.socket:
+    """The management API's socket; with port 0 the one that a survivor follows, if it is free."""
+    settings = installation.settings
+    survives = before is not None and before.scoring is not None and before.scoring.alive()
+    if settings.control_port == 0 and before is not None and survives:
+        try:
+            return ports.bind(ports.join(settings.host, before.control_port))
+        except PortInUseError:
+            log.warning("the port that the scoring process follows is taken", port=before.control_port)
+    return ports.bind(ports.join(settings.host, settings.control_port))
+
+
+@contextmanager
+def _sealing(installation: Installation) -> Iterator[None]:
+    """Seals finished segments in the background while the server runs."""
+    stop = threading.Event()
+
+    def work() -> None:
+        while not stop.wait(SEAL_SECONDS):
+            try:
+                seal_finished(installation)
+            except Exception:
+                log.exception("sealing failed")
+
+    thread = threading.Thread(target=work, name="sealing", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def seal_finished(installation: Installation) -> None:
+    """Rewrites what nobody writes any more as Parquet and records each file's digest."""
+    from tidegate.monitoring.sealing import SealedFile, seal
+
+    def record(file: SealedFile) -> None:
+        kind, endpoint = file.path.split("/")[:2]
+        segment = SegmentInfo.model_validate(
+            {
+                "path": file.path,
+                "kind": kind,
+                "endpoint": endpoint,
+                "sha256": file.sha256,
+                "rows": file.rows,
+                "created_at": datetime.now(UTC),
+            }
+        )
+        installation.registry.segments.seal(segment, principal=CONTROL)
+
+    seal(installation.home.root, record)

@@ -1,0 +1,134 @@
+"""Endpoints and their traffic: a plan is recorded, published, and taken back when it can't be served."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+
+from tidegate import rollout
+from tidegate.errors import InvalidInputError, NotFoundError, TidegateError
+from tidegate.installation.intake import validated
+from tidegate.installation.opened import OpenHome
+from tidegate.serving import DeploymentFiles
+from tidegate.store.canonical import timestamp
+from tidegate.types import ContextSpec, Contract, EndpointInfo, PlanDraft
+
+log = structlog.get_logger()
+
+
+def roll_forward(opened: OpenHome) -> None:
+    """Writes the newest deployment's file if a crash came between the registry and it."""
+    document = opened.registry.deployments.document()
+    if document is not None and not (opened.home.deployments / f"{document['generation']}.json").is_file():
+        DeploymentFiles(opened.home.deployments).publish(document)
+
+
+def create_endpoint(
+    opened: OpenHome,
+    *,
+    name: str,
+    model: str,
+    version: str | None,
+    contract: Mapping[str, Any] | None,
+    context: list[dict[str, Any]] | None,
+    actor: str,
+) -> dict[str, Any]:
+    """Opens an endpoint; see :meth:`tidegate.Installation.create_endpoint`."""
+    source = contract or opened.registry.versions.get(model, version).manifest["contract"]
+    promised = validated(Contract, source)
+    if context is not None:
+        columns = [validated(ContextSpec, column) for column in context]
+        promised = promised.model_copy(update={"context": [*promised.context, *columns]})
+    _check_contract(promised)
+    return opened.registry.endpoints.create(name, model, promised, principal=actor).to_json()
+
+
+def set_traffic(
+    opened: OpenHome,
+    *,
+    endpoint: str,
+    weights: Mapping[str, float],
+    shadows: list[str],
+    reason: str,
+    actor: str,
+) -> dict[str, Any]:
+    """Records and publishes a plan; see :meth:`tidegate.Installation.set_traffic`."""
+    with opened.rolling:
+        found = opened.registry.endpoints.get(endpoint)
+        rollout.check_weights(weights, shadows)
+        versions = {
+            number: opened.registry.versions.get(found.model, number) for number in [*weights, *shadows]
+        }
+        deployments = opened.registry.deployments
+        before = deployments.document()
+        served = _entry(before, found)
+        earlier = deployments.plan_draft(endpoint) if served is not None else None
+        plan = rollout.draft(found, versions, weights, shadows, before=earlier)
+        document = rollout.deployment(
+            before,
+            found,
+            plan,
+            versions,
+            created_at=timestamp(opened.clock()),
+            default_endpoint=opened.settings.default_endpoint,
+        )
+        generation = document["generation"]
+        deployments.commit(document, [plan], expected=generation - 1, principal=actor, reason=reason)
+        try:
+            opened.publisher.publish(document)
+        except TidegateError as error:
+            _take_back(opened, before, earlier, f"generation {generation} could not be served: {error}")
+            raise
+        return get_traffic(opened, endpoint)
+
+
+def get_traffic(opened: OpenHome, endpoint: str) -> dict[str, Any]:
+    """The plan that answers an endpoint's requests now."""
+    found = opened.registry.endpoints.get(endpoint)
+    plan = opened.registry.deployments.plan(endpoint)
+    if plan is None or _entry(opened.registry.deployments.document(), found) is None:
+        raise NotFoundError(f"endpoint {endpoint!r} has no traffic plan yet")
+    return plan.to_json()
+
+
+def _take_back(
+    opened: OpenHome, before: Mapping[str, Any] | None, earlier: PlanDraft | None, reason: str
+) -> None:
+    """Makes what was live before the newest generation, under a number of its own."""
+    deployments = opened.registry.deployments
+    document = rollout.following(
+        {"generation": deployments.generation()},
+        list((before or {}).get("endpoints", [])),
+        timestamp(opened.clock()),
+        (before or {}).get("default_endpoint"),
+    )
+    plans = [] if earlier is None else [earlier]
+    deployments.commit(
+        document, plans, expected=document["generation"] - 1, principal="control", reason=reason
+    )
+    try:
+        opened.publisher.publish(document)
+    except TidegateError as error:
+        log.error("the plan before could not be published again", error=str(error))  # noqa: TRY400
+
+
+def _entry(document: Mapping[str, Any] | None, endpoint: EndpointInfo) -> dict[str, Any] | None:
+    entries = (document or {}).get("endpoints", [])
+    return next((entry for entry in entries if entry["id"] == endpoint.id), None)
+
+
+def _check_contract(contract: Contract) -> None:
+    """What the fields alone don't say; the scoring process checks the rest when it loads a version."""
+    names = [column for spec in contract.inputs for column in spec.columns]
+    names += [spec.name for spec in contract.context]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise InvalidInputError(f"the name {twice!r} stands twice in the contract")
+    for spec in contract.context:
+        if spec.role == "key" and spec.datatype in {"BOOL", "FP16", "FP32", "FP64"}:
+            raise InvalidInputError(
+                f"context column {spec.name!r} is a routing key of type {spec.datatype}; "
+                "expected an integer type or BYTES"
+            )
