@@ -1,10 +1,18 @@
 //! A deployment as it stands on the disk: parsed, checksummed, checked; nothing invalid exists afterwards.
 
+use std::collections::HashSet;
+
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use tidegate_model::{Contract, ContractError};
+
+use crate::artifacts::{hex_of, sha256_hex};
 
 /// The newest layout that this engine reads.
 pub const FORMAT: u32 = 1;
+
+/// More slots than this are a mistake, not a finer share.
+const MAX_SLOTS: u32 = 1 << 20;
 
 /// A whole deployment file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -121,6 +129,14 @@ pub enum SpecError {
         /// What came.
         digest: String,
     },
+    /// No slots at all, or absurdly many.
+    #[error("endpoint '{endpoint}': {slots} slots, expected 1 to {MAX_SLOTS}")]
+    SlotCount {
+        /// The endpoint.
+        endpoint: String,
+        /// What came.
+        slots: u32,
+    },
     /// The ranges of the variants don't cover every slot exactly once.
     #[error("endpoint '{endpoint}': slot {slot} of {slots} has {owners} owners, expected 1")]
     Slots {
@@ -153,7 +169,24 @@ impl DeploymentSpec {
     /// # Errors
     /// [`SpecError`] naming the first thing that is wrong.
     pub fn parse(bytes: &[u8]) -> Result<Self, SpecError> {
-        todo!()
+        let mut file: Map<String, Value> = serde_json::from_slice(bytes)?;
+        // The format goes first: another release may make its checksum otherwise.
+        let format = file.get("format").and_then(Value::as_u64).unwrap_or_default();
+        if format != u64::from(FORMAT) {
+            return Err(SpecError::Format { actual: format });
+        }
+        let expected = match file.remove("sha256") {
+            Some(Value::String(hex)) => hex,
+            _ => String::new(),
+        };
+        let content = Value::Object(file);
+        let actual = sha256_hex(&serde_json_canonicalizer::to_vec(&content)?);
+        if actual != expected {
+            return Err(SpecError::Checksum { expected, actual });
+        }
+        let spec: Self = serde_json::from_value(content)?;
+        spec.validate()?;
+        Ok(spec)
     }
 
     /// The file of this deployment, with its checksum.
@@ -161,6 +194,100 @@ impl DeploymentSpec {
     /// # Errors
     /// [`SpecError::Json`] when a number in it has no JSON form.
     pub fn to_json(&self) -> Result<Vec<u8>, SpecError> {
-        todo!()
+        let sha256 = sha256_hex(&serde_json_canonicalizer::to_vec(self)?);
+        let mut content = serde_json::to_value(self)?;
+        content["sha256"] = Value::String(sha256);
+        Ok(serde_json_canonicalizer::to_vec(&content)?)
+    }
+
+    /// Checks everything that the fields alone can't express.
+    ///
+    /// # Errors
+    /// [`SpecError`] naming the first thing that is wrong.
+    pub fn validate(&self) -> Result<(), SpecError> {
+        if self.format != FORMAT {
+            return Err(SpecError::Format { actual: u64::from(self.format) });
+        }
+        let mut names = HashSet::new();
+        for endpoint in &self.endpoints {
+            check_name("endpoint", &endpoint.name)?;
+            if !names.insert(&endpoint.name) {
+                return Err(SpecError::Twice { what: "endpoint", name: endpoint.name.clone() });
+            }
+            endpoint.validate()?;
+        }
+        match &self.default_endpoint {
+            Some(name) if !names.contains(name) => Err(SpecError::DefaultEndpoint(name.clone())),
+            _ => Ok(()),
+        }
     }
 }
+
+impl EndpointSpec {
+    fn validate(&self) -> Result<(), SpecError> {
+        self.contract
+            .validate()
+            .map_err(|source| SpecError::Contract { endpoint: self.name.clone(), source })?;
+        let mut versions = HashSet::new();
+        for variant in &self.variants {
+            if !versions.insert(&variant.version) {
+                return Err(SpecError::Twice { what: "version", name: variant.version.clone() });
+            }
+            let digests = [Some(&variant.digest), Some(&variant.onnx), variant.profile.as_ref()];
+            if let Some(bad) = digests.into_iter().flatten().find(|digest| hex_of(digest).is_none()) {
+                return Err(SpecError::Digest { endpoint: self.name.clone(), digest: bad.clone() });
+            }
+            self.check_weight(variant)?;
+        }
+        self.check_slots()
+    }
+
+    fn check_weight(&self, variant: &VariantSpec) -> Result<(), SpecError> {
+        let share = (0.0..=1.0).contains(&variant.weight);
+        if share && !(variant.shadow && (variant.weight > 0.0 || !variant.slots.is_empty())) {
+            return Ok(());
+        }
+        Err(SpecError::Weight {
+            endpoint: self.name.clone(),
+            version: variant.version.clone(),
+            weight: variant.weight,
+            shadow: variant.shadow,
+        })
+    }
+
+    /// Walks the ranges in order: each must begin where the one before it ended.
+    fn check_slots(&self) -> Result<(), SpecError> {
+        if self.slots == 0 || self.slots > MAX_SLOTS {
+            return Err(SpecError::SlotCount { endpoint: self.name.clone(), slots: self.slots });
+        }
+        let wrong =
+            |slot, owners| SpecError::Slots { endpoint: self.name.clone(), slot, slots: self.slots, owners };
+        let mut ranges: Vec<_> =
+            self.variants.iter().flat_map(|variant| variant.slots.iter().copied()).collect();
+        ranges.sort_unstable();
+        let mut next = 0;
+        for (start, end) in ranges {
+            if start > next || end < start || end >= self.slots {
+                return Err(wrong(next.min(start), 0));
+            }
+            if start < next {
+                return Err(wrong(start, 2));
+            }
+            next = end + 1;
+        }
+        if next == self.slots { Ok(()) } else { Err(wrong(next, 0)) }
+    }
+}
+
+fn check_name(what: &'static str, name: &str) -> Result<(), SpecError> {
+    let first = name.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric());
+    let rest = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
+    if first && rest && name.len() <= 128 {
+        return Ok(());
+    }
+    Err(SpecError::Name { what, name: name.to_owned() })
+}
+
+#[cfg(test)]
+#[path = "deployment_tests.rs"]
+mod tests;

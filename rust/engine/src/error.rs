@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use tidegate_model::ScoreError;
 
-use crate::ArtifactError;
+use crate::{ArtifactError, SpecError};
 
 /// Why a model could not be loaded; whatever the loader says.
 #[derive(Debug, thiserror::Error)]
@@ -140,6 +140,9 @@ pub enum InstallError {
         /// What answers.
         installed: u64,
     },
+    /// The deployment contradicts itself.
+    #[error(transparent)]
+    Spec(#[from] SpecError),
     /// The bytes of the model or the profile are missing or damaged.
     #[error("endpoint '{endpoint}', version {version}: {source}")]
     Artifact {

@@ -1,18 +1,49 @@
 //! The live deployment: snapshot, drift taps, prediction log, counters. Works over any Scorer.
+//!
+//! An [`Engine`] holds one immutable [`Deployment`] behind an atomic pointer. Each transport thread scores through its
+//! own [`Worker`], which takes no lock: it counts on counters that only it writes, and hands a record of the request to
+//! the writer thread and the shadow thread through bounded queues.
 
 mod artifacts;
 mod clock;
 mod config;
+mod counts;
 mod deployment;
+mod disk;
 mod engine;
 mod error;
+mod files;
+mod half;
+mod install;
 mod label;
+mod labels;
+mod log;
+mod observers;
+mod pane;
+mod plan;
+mod poll;
+mod predictions;
+mod reading;
 mod recover;
 mod request;
+mod ring;
+mod route;
+mod scoring;
+mod segment;
+mod shadow;
+mod shared;
 mod snapshot;
+mod spool;
+mod start;
 mod stats;
 mod status;
+mod tap;
+mod threads;
+mod totals;
+mod warm;
+mod wiring;
 mod worker;
+mod writer;
 
 pub use artifacts::{ArtifactError, ArtifactFiles, Artifacts, digest};
 pub use clock::{Clock, SystemClock};

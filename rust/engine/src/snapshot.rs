@@ -1,9 +1,16 @@
 //! The live deployment: one immutable snapshot of endpoints, plans and loaded variants.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::Arc;
 
-use tidegate_model::{Contract, Signature};
+use tidegate_model::{Contract, Scorer, Signature};
+use tidegate_traffic::SlotTable;
+
+use crate::plan::Plan;
+use crate::stats::Meter;
+use crate::tap::Tap;
+use crate::totals::EndpointLog;
 
 /// One generation. A request sees one from start to end.
 #[derive(Debug, Default)]
@@ -17,6 +24,14 @@ pub struct Deployment {
 }
 
 impl Deployment {
+    pub(crate) fn new(generation: u64, default: Option<&str>, endpoints: Vec<Arc<Endpoint>>) -> Self {
+        let by_name: HashMap<_, _> =
+            endpoints.iter().enumerate().map(|(index, endpoint)| (endpoint.name.clone(), index)).collect();
+        let default_endpoint =
+            default.and_then(|name| by_name.get(name)).map(|&index| Arc::clone(&endpoints[index]));
+        Self { generation, default_endpoint, endpoints, by_name }
+    }
+
     /// The endpoint of that name.
     #[must_use]
     pub fn endpoint(&self, name: &str) -> Option<&Arc<Endpoint>> {
@@ -27,6 +42,16 @@ impl Deployment {
     #[must_use]
     pub fn endpoints(&self) -> &[Arc<Endpoint>] {
         &self.endpoints
+    }
+
+    /// Whether somebody still works with an endpoint of this deployment.
+    pub(crate) fn in_use(self: &Arc<Self>) -> bool {
+        let held = |endpoint: &Arc<Endpoint>| {
+            let default =
+                self.default_endpoint.as_ref().is_some_and(|default| Arc::ptr_eq(default, endpoint));
+            Arc::strong_count(endpoint) > 1 + usize::from(default)
+        };
+        Arc::strong_count(self) > 1 || self.endpoints.iter().any(held)
     }
 }
 
@@ -43,10 +68,22 @@ pub struct Endpoint {
     pub contract: Contract,
     /// Answering variants and shadows, in the order of the deployment file.
     pub variants: Vec<Arc<Variant>>,
+    pub(crate) routing: Routing,
+    pub(crate) log: Arc<EndpointLog>,
+}
+
+/// How an endpoint chooses.
+#[derive(Debug)]
+pub(crate) struct Routing {
+    pub(crate) seed: u64,
+    pub(crate) table: SlotTable,
+    /// The context column with role `key`.
+    pub(crate) key: Option<usize>,
+    /// The variants that are shadows.
+    pub(crate) shadows: Vec<usize>,
 }
 
 /// One version within an endpoint's plan, loaded and warm.
-#[derive(Debug)]
 pub struct Variant {
     /// The model.
     pub model: Arc<str>,
@@ -60,4 +97,37 @@ pub struct Variant {
     pub shadow: bool,
     /// What the model itself takes and gives.
     pub signature: Signature,
+    pub(crate) onnx: String,
+    pub(crate) scorer: Arc<dyn Scorer>,
+    pub(crate) wiring: Wiring,
+    pub(crate) drift: Option<Drift>,
+    pub(crate) meter: Arc<Meter>,
+}
+
+/// Which tensor of the contract is which tensor of the model.
+#[derive(Debug)]
+pub(crate) struct Wiring {
+    /// For each input of the model, its position in the contract.
+    pub(crate) inputs: Vec<usize>,
+    /// For each output of the contract, its position in the model.
+    pub(crate) outputs: Vec<usize>,
+}
+
+/// The drift counting of a variant.
+#[derive(Debug)]
+pub(crate) struct Drift {
+    pub(crate) tap: Arc<Tap>,
+    pub(crate) plan: Plan,
+}
+
+impl fmt::Debug for Variant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Variant")
+            .field("model", &self.model)
+            .field("version", &self.version)
+            .field("digest", &self.digest)
+            .field("weight", &self.weight)
+            .field("shadow", &self.shadow)
+            .finish_non_exhaustive()
+    }
 }

@@ -24,6 +24,8 @@ pub struct Status {
 pub struct EndpointStatus {
     /// The name that clients call.
     pub name: String,
+    /// Rows that never came to its prediction log, since start.
+    pub dropped: u64,
     /// Its variants.
     pub variants: Vec<VariantStatus>,
 }

@@ -1,17 +1,31 @@
 //! One transport thread's handle: routes, scores, counts and logs without a lock.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
 
-use crate::snapshot::Endpoint;
-use crate::{EngineError, ScoreRequest, ScoreResponse};
+use tidegate_model::Tensor;
+use uuid::{ContextV7, Timestamp, Uuid};
 
-/// The handle of one thread; the only writer of that thread's counters.
+use crate::log::{Record, Request, RowRole};
+use crate::shared::Shared;
+use crate::snapshot::{Endpoint, Variant};
+use crate::{EngineError, Route, ScoreRequest, ScoreResponse, route, scoring};
+
+/// The handle of one thread; the only writer of that thread's counters. Dropping it gives its index free.
 #[derive(Debug)]
 pub struct Worker {
+    shared: Arc<Shared>,
     index: usize,
+    /// Keeps ids in order within this thread, whatever the clock does.
+    ids: ContextV7,
 }
 
 impl Worker {
+    pub(crate) fn new(shared: Arc<Shared>, index: usize) -> Self {
+        Self { shared, index, ids: ContextV7::new() }
+    }
+
     /// Scores one request. `endpoint` comes from [`crate::Engine::deployment`], read once for this request.
     ///
     /// # Errors
@@ -21,6 +35,119 @@ impl Worker {
         endpoint: &Arc<Endpoint>,
         request: ScoreRequest,
     ) -> Result<ScoreResponse, EngineError> {
-        todo!()
+        if !scoring::fits(&request.batch, &endpoint.contract) {
+            return Err(EngineError::Batch { endpoint: endpoint.name.clone() });
+        }
+        let received_at = self.shared.clock.now_us();
+        let id = self.mint(received_at);
+        let choice = route::choose(endpoint, &request, id)?;
+        let variant = endpoint.variants.get(choice.variant).ok_or(EngineError::Stopped)?;
+        let request = Request {
+            endpoint: Arc::clone(endpoint),
+            id,
+            route: choice.route,
+            sticky: choice.sticky,
+            client_id: request.client_id,
+            principal: request.principal,
+            key: choice.key,
+            event_time: request.event_time.unwrap_or(received_at),
+            received_at,
+            batch: request.batch,
+        };
+        let outputs = Arc::new(self.shared.run(self.index, &request, variant)?);
+        let response = respond(&request, variant, &outputs);
+        self.observe(request, variant, outputs);
+        Ok(response)
+    }
+
+    /// A version 7 UUID of this time.
+    fn mint(&self, now_us: i64) -> Uuid {
+        let now = u64::try_from(now_us).unwrap_or(0);
+        let nanoseconds = (now % 1_000_000 * 1000) as u32;
+        Uuid::new_v7(Timestamp::from_unix(&self.ids, now / 1_000_000, nanoseconds))
+    }
+
+    /// Hands the request to the log and to the shadows; both take it or count that they did not.
+    fn observe(&self, request: Request, variant: &Arc<Variant>, outputs: Arc<Vec<Tensor>>) {
+        let request = Arc::new(request);
+        let shadows = request.route == Route::Weight && !request.endpoint.routing.shadows.is_empty();
+        if shadows {
+            self.shared.mirror(Arc::clone(&request));
+        }
+        let variant = Arc::clone(variant);
+        self.shared.log(Record { request, variant, role: RowRole::Answer, outputs });
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        if let Some(taken) = self.shared.taken.get(self.index) {
+            // Pairs with the exchange of the next owner, who must see this thread's counters.
+            taken.store(false, Ordering::Release);
+        }
+    }
+}
+
+impl Shared {
+    /// Scores a batch on thread `thread` and counts it, drift and metrics.
+    pub(crate) fn run(
+        &self,
+        thread: usize,
+        request: &Request,
+        variant: &Variant,
+    ) -> Result<Vec<Tensor>, EngineError> {
+        let batch = &request.batch;
+        let began = Instant::now();
+        let scored = scoring::run(&request.endpoint, variant, batch);
+        let took = began.elapsed();
+        let outputs = scored.inspect_err(|_| variant.meter.failed(thread))?;
+        variant.meter.scored(thread, batch.rows, took);
+        if let Some(drift) = &variant.drift {
+            let counted = drift.tap.count(thread, batch.rows, request.event_time, |counters| {
+                drift.plan.count(counters, batch, &outputs)
+            });
+            if let Err(error) = counted {
+                tracing::error!(endpoint = %request.endpoint.name, %error, "rows were not counted for drift");
+            }
+        }
+        Ok(outputs)
+    }
+
+    /// Puts a record into the log's ring, or counts its rows as lost.
+    pub(crate) fn log(&self, record: Record) {
+        let rows = record.rows() as u64;
+        let bytes = record.bytes();
+        match self.records.push(record, bytes) {
+            Ok(()) => {
+                self.totals.accepted.fetch_add(rows, Ordering::Relaxed);
+                self.records.wake_if_pressed();
+            }
+            Err(record) => {
+                record.request.endpoint.log.lose(&self.totals, rows);
+                self.records.wake();
+            }
+        }
+    }
+
+    /// Queues a request for the shadow thread, or counts that it was dropped.
+    fn mirror(&self, request: Arc<Request>) {
+        let bytes = request.bytes();
+        let queued = self.mirrors.push(request, bytes);
+        let count = if queued.is_ok() { &self.totals.shadows_queued } else { &self.totals.shadows_dropped };
+        count.fetch_add(1, Ordering::Relaxed);
+        self.mirrors.wake();
+    }
+}
+
+fn respond(request: &Request, variant: &Variant, outputs: &Arc<Vec<Tensor>>) -> ScoreResponse {
+    ScoreResponse {
+        prediction_id: request.id,
+        model: Arc::clone(&variant.model),
+        version: Arc::clone(&variant.version),
+        variant: Arc::clone(&variant.digest),
+        route: request.route,
+        sticky: request.sticky,
+        generation: request.endpoint.generation,
+        outputs: Arc::clone(outputs),
     }
 }

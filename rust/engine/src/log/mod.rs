@@ -1,0 +1,10 @@
+//! The prediction log: what is written for each row, and how rows become columns.
+
+mod batch;
+mod columns;
+mod layout;
+mod record;
+
+pub(crate) use batch::encode;
+pub(crate) use layout::Layout;
+pub(crate) use record::{Record, Request, RowRole};

@@ -1,0 +1,64 @@
+//! Reads status and metrics off what the threads count.
+
+use crate::shared::{Shared, lock};
+use crate::snapshot::{Endpoint, Variant};
+use crate::{EndpointStatus, Status, VariantStats, VariantStatus};
+
+impl Shared {
+    pub(crate) fn status(&self) -> Status {
+        let live = self.live.load();
+        Status {
+            generation: live.generation,
+            endpoints: live.endpoints().iter().map(|endpoint| endpoint_status(endpoint)).collect(),
+            predictions: self.totals.log_status(),
+            shadows: self.totals.shadow_status(),
+            labels: self.totals.label_status(),
+            failed: lock(&self.failed).clone(),
+        }
+    }
+
+    pub(crate) fn stats(&self) -> Vec<VariantStats> {
+        let live = self.live.load();
+        let endpoints = live.endpoints().iter();
+        endpoints
+            .flat_map(|endpoint| endpoint.variants.iter().map(|variant| variant_stats(endpoint, variant)))
+            .collect()
+    }
+}
+
+fn endpoint_status(endpoint: &Endpoint) -> EndpointStatus {
+    EndpointStatus {
+        name: endpoint.name.clone(),
+        dropped: endpoint.log.dropped.load(std::sync::atomic::Ordering::Relaxed),
+        variants: endpoint.variants.iter().map(|variant| variant_status(variant)).collect(),
+    }
+}
+
+fn variant_status(variant: &Variant) -> VariantStatus {
+    let sum = variant.meter.read();
+    VariantStatus {
+        model: variant.model.to_string(),
+        version: variant.version.to_string(),
+        digest: variant.digest.to_string(),
+        shadow: variant.shadow,
+        weight: variant.weight,
+        rows: sum.rows,
+        requests: sum.requests,
+        errors: sum.errors,
+    }
+}
+
+fn variant_stats(endpoint: &Endpoint, variant: &Variant) -> VariantStats {
+    let sum = variant.meter.read();
+    VariantStats {
+        endpoint: endpoint.name.clone(),
+        model: variant.model.to_string(),
+        version: variant.version.to_string(),
+        shadow: variant.shadow,
+        requests: sum.requests,
+        rows: sum.rows,
+        errors: sum.errors,
+        durations: sum.durations,
+        duration_ns: sum.duration_ns,
+    }
+}

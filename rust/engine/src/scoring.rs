@@ -1,0 +1,81 @@
+//! One batch through one variant: wire, run, check, put in the contract's order.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use tidegate_model::{Batch, Contract, Tensor};
+
+use crate::EngineError;
+use crate::snapshot::{Endpoint, Variant};
+
+/// Runs the model and gives its outputs in the order of the contract. A panic in the scorer is an error here.
+pub(crate) fn run(endpoint: &Endpoint, variant: &Variant, batch: &Batch) -> Result<Vec<Tensor>, EngineError> {
+    let inputs: Option<Vec<&Tensor>> =
+        variant.wiring.inputs.iter().map(|&input| batch.inputs.get(input)).collect();
+    let inputs = inputs.ok_or_else(|| EngineError::Batch { endpoint: endpoint.name.clone() })?;
+    let names = || (endpoint.name.clone(), variant.version.to_string());
+    let outputs = match catch_unwind(AssertUnwindSafe(|| variant.scorer.score(batch.rows, &inputs))) {
+        Ok(scored) => scored.map_err(|source| {
+            let (endpoint, version) = names();
+            EngineError::Model { endpoint, version, source }
+        })?,
+        Err(_panic) => {
+            let (endpoint, version) = names();
+            return Err(EngineError::Panicked { endpoint, version });
+        }
+    };
+    arrange(outputs, &variant.wiring.outputs, &endpoint.contract, batch.rows).map_err(|problem| {
+        let (endpoint, version) = names();
+        EngineError::Outputs { endpoint, version, problem }
+    })
+}
+
+/// Whether the batch was made for this contract; cheap, and for callers that mix endpoints up.
+pub(crate) fn fits(batch: &Batch, contract: &Contract) -> bool {
+    batch.rows > 0
+        && batch.inputs.len() == contract.inputs.len()
+        && batch.context.len() == contract.context.len()
+        && batch.inputs.iter().zip(&contract.inputs).all(|(tensor, spec)| {
+            tensor.data.datatype() == spec.datatype && tensor.data.len() == batch.rows * spec.width()
+        })
+}
+
+fn arrange(
+    mut outputs: Vec<Tensor>,
+    order: &[usize],
+    contract: &Contract,
+    rows: usize,
+) -> Result<Vec<Tensor>, String> {
+    if !(outputs.len() == order.len() && order.iter().enumerate().all(|(position, &from)| position == from)) {
+        let mut taken: Vec<Option<Tensor>> = outputs.into_iter().map(Some).collect();
+        let pick = |&from: &usize| {
+            taken.get_mut(from).and_then(Option::take).ok_or_else(|| format!("output {from} did not come"))
+        };
+        outputs = order.iter().map(pick).collect::<Result<_, _>>()?;
+    }
+    for (tensor, spec) in outputs.iter().zip(&contract.outputs) {
+        check(tensor, rows, spec)?;
+    }
+    Ok(outputs)
+}
+
+fn check(tensor: &Tensor, rows: usize, spec: &tidegate_model::TensorSpec) -> Result<(), String> {
+    let elements: usize = tensor.shape.iter().product();
+    let width = match spec.shape[..] {
+        [_] => Some(1),
+        [_, width] if width > 0 => usize::try_from(width).ok(),
+        _ => None,
+    };
+    let good = tensor.shape.first() == Some(&rows)
+        && elements == tensor.data.len()
+        && width.is_none_or(|width| tensor.data.len() == rows * width)
+        && tensor.data.datatype() == spec.datatype;
+    if good {
+        return Ok(());
+    }
+    let shape = &tensor.shape;
+    let datatype = tensor.data.datatype();
+    Err(format!(
+        "output '{}' must be {} {:?} with {rows} rows, got {datatype} {shape:?}",
+        spec.name, spec.datatype, spec.shape
+    ))
+}
