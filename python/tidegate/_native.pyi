@@ -172,6 +172,9 @@ class Counters:
         :raises NotFoundError: when they hold no such variant.
         """
 
+    def to_ipc(self, variant: str, version: str, shadow: bool = False) -> bytes:
+        """Write these counts as the scoring process does: an Arrow IPC stream of one variant."""
+
     def numeric(self, name: str, values: NDArray[Any], role: _Role = "input") -> None:
         """Count numbers ``[rows]``; NaN is missing.
 

@@ -4,37 +4,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use numpy::{PyArray1, ToPyArray};
 use pyo3::prelude::*;
-use pyo3::types::PyList;
+use pyo3::types::{PyBytes, PyList};
 use tidegate_drift as drift;
-use tidegate_drift::{Counts, CountsError, FeatureCounts, FeatureProfile, counts_ipc};
+use tidegate_drift::{Counts, CountsError, FeatureCounts, FeatureProfile, VariantCounts, counts_ipc};
 use tidegate_model::BytesColumn;
 
 use crate::argument::ArgumentError;
 use crate::error::raise;
+use crate::feature::{position, with_numbers};
 use crate::gil::detached;
-use crate::profile::{ReferenceProfile, role};
+use crate::profile::ReferenceProfile;
 use crate::{arrays, statistics};
-
-/// Does `$number` with the numbers of a tensor as `$values`, `$other` when it holds none.
-macro_rules! with_numbers {
-    ($data:expr, $values:ident => $number:expr, $other:expr) => {
-        match $data {
-            tidegate_model::TensorData::Bool($values) => $number,
-            tidegate_model::TensorData::Uint8($values) => $number,
-            tidegate_model::TensorData::Uint16($values) => $number,
-            tidegate_model::TensorData::Uint32($values) => $number,
-            tidegate_model::TensorData::Uint64($values) => $number,
-            tidegate_model::TensorData::Int8($values) => $number,
-            tidegate_model::TensorData::Int16($values) => $number,
-            tidegate_model::TensorData::Int32($values) => $number,
-            tidegate_model::TensorData::Int64($values) => $number,
-            tidegate_model::TensorData::Fp32($values) => $number,
-            tidegate_model::TensorData::Fp64($values) => $number,
-            tidegate_model::TensorData::Fp16(_) | tidegate_model::TensorData::Bytes(_) => $other,
-        }
-    };
-}
-pub(crate) use with_numbers;
 
 /// Counts of live values, feature by feature.
 #[pyclass(frozen, module = "tidegate._native")]
@@ -85,6 +65,21 @@ impl Counters {
         Ok(Self::with(profile, counts))
     }
 
+    /// These counts as the scoring process writes them: an Arrow IPC stream of one variant.
+    #[pyo3(signature = (variant, version, shadow = false))]
+    fn to_ipc<'py>(
+        &self,
+        py: Python<'py>,
+        variant: &str,
+        version: &str,
+        shadow: bool,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let counts = self.counts(py)?;
+        let encode =
+            || counts_ipc::encode(&[VariantCounts::new(variant, version, shadow, &self.profile, &counts)?]);
+        Ok(PyBytes::new(py, &detached(py, encode)?))
+    }
+
     /// Counts an array of numbers; NaN is missing.
     #[pyo3(signature = (name, values, role = "input"))]
     fn numeric(&self, py: Python<'_>, name: &str, values: &Bound<'_, PyAny>, role: &str) -> PyResult<()> {
@@ -117,16 +112,12 @@ impl Counters {
 
     /// Adds the other's counts.
     fn add(&self, py: Python<'_>, other: &Bound<'_, Self>) -> PyResult<()> {
-        let theirs = other.get().counts(py)?;
-        let mut state = self.settled(py)?;
-        state.counts.add(&theirs).map_err(|error| raise(py, &error))
+        self.combine(py, other, Counts::add)
     }
 
     /// Takes away the other's counts, which must be part of these.
     fn subtract(&self, py: Python<'_>, other: &Bound<'_, Self>) -> PyResult<()> {
-        let theirs = other.get().counts(py)?;
-        let mut state = self.settled(py)?;
-        state.counts.subtract(&theirs).map_err(|error| raise(py, &error))
+        self.combine(py, other, Counts::subtract)
     }
 
     /// Rows counted, with a value or without.
@@ -197,6 +188,17 @@ impl Counters {
         Ok(self.settled(py)?.counts.clone())
     }
 
+    fn combine(
+        &self,
+        py: Python<'_>,
+        other: &Bound<'_, Self>,
+        with: fn(&mut Counts, &Counts) -> Result<(), CountsError>,
+    ) -> PyResult<()> {
+        // A copy first: the other may be this one.
+        let theirs = other.get().counts(py)?;
+        with(&mut self.settled(py)?.counts, &theirs).map_err(|error| raise(py, &error))
+    }
+
     fn of<T>(
         &self,
         py: Python<'_>,
@@ -208,17 +210,4 @@ impl Counters {
         let state = self.settled(py)?;
         Ok(read(&self.profile.features()[index], &state.counts.features()[index]))
     }
-}
-
-/// Where the profile holds the feature of that name and role.
-pub(crate) fn position(
-    py: Python<'_>,
-    profile: &drift::ReferenceProfile,
-    name: &str,
-    role: &str,
-) -> PyResult<usize> {
-    let role = self::role(py, role)?;
-    profile
-        .position(role, name)
-        .ok_or_else(|| raise(py, &ArgumentError::UnknownFeature { name: name.to_owned(), role: role.name() }))
 }

@@ -2,8 +2,10 @@
 
 mod argument;
 mod arrays;
+mod builder;
 mod counters;
 mod error;
+mod feature;
 mod gil;
 mod profile;
 mod scorer;
@@ -14,9 +16,11 @@ mod traffic;
 #[pyo3::pymodule]
 mod _native {
     #[pymodule_export]
+    use crate::builder::ProfileBuilder;
+    #[pymodule_export]
     use crate::counters::Counters;
     #[pymodule_export]
-    use crate::profile::{ProfileBuilder, ReferenceProfile};
+    use crate::profile::ReferenceProfile;
     #[pymodule_export]
     use crate::scorer::Scorer;
     #[pymodule_export]

@@ -1,81 +1,17 @@
-//! Reference profiles: built from training data, kept as Arrow IPC.
+//! `ReferenceProfile`: what the training data looked like, kept as Arrow IPC.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use numpy::{PyArray1, ToPyArray};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList};
 use tidegate_drift as drift;
-use tidegate_drift::{CategoricalProfile, FeatureProfile, FitOptions, Kind, NumericProfile, Role};
-use tidegate_model::TensorData;
+use tidegate_drift::{FeatureProfile, Kind, NumericProfile};
 
 use crate::argument::ArgumentError;
 use crate::error::raise;
+use crate::feature::position;
 use crate::gil::detached;
-use crate::{arrays, counters};
-
-/// Collects features, in the order in which they are added.
-#[pyclass(frozen, module = "tidegate._native")]
-#[derive(Default)]
-pub(crate) struct ProfileBuilder {
-    features: Mutex<Vec<FeatureProfile>>,
-}
-
-#[pymethods]
-impl ProfileBuilder {
-    #[new]
-    fn new() -> Self {
-        Self::default()
-    }
-
-    /// Adds an ordered feature.
-    #[pyo3(signature = (name, values, role = "input", points = None))]
-    fn numeric(
-        &self,
-        py: Python<'_>,
-        name: String,
-        values: &Bound<'_, PyAny>,
-        role: &str,
-        points: Option<usize>,
-    ) -> PyResult<()> {
-        let role = self::role(py, role)?;
-        let values = floats(&arrays::numbers(&name, values)?);
-        let options = FitOptions { max_points: points, ..FitOptions::default() };
-        let kind = detached(py, || NumericProfile::fit_with(&values, options).map(Kind::Numeric))?;
-        self.push(FeatureProfile { name, role, kind });
-        Ok(())
-    }
-
-    /// Adds an unordered feature.
-    #[pyo3(signature = (name, values, role = "input"))]
-    fn categorical(
-        &self,
-        py: Python<'_>,
-        name: String,
-        values: &Bound<'_, PyAny>,
-        role: &str,
-    ) -> PyResult<()> {
-        let role = self::role(py, role)?;
-        let values = values.try_iter()?.enumerate().map(|(index, value)| arrays::text(&name, index, &value?));
-        let values = values.collect::<PyResult<Vec<_>>>()?;
-        let fit = || CategoricalProfile::fit(values.iter().map(Option::as_deref)).map(Kind::Categorical);
-        let kind = detached(py, fit)?;
-        self.push(FeatureProfile { name, role, kind });
-        Ok(())
-    }
-
-    /// The profile of the features added so far.
-    fn build(&self, py: Python<'_>) -> PyResult<ReferenceProfile> {
-        let features = self.features.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        detached(py, || drift::ReferenceProfile::new(features)).map(ReferenceProfile::new)
-    }
-}
-
-impl ProfileBuilder {
-    fn push(&self, feature: FeatureProfile) {
-        self.features.lock().unwrap_or_else(PoisonError::into_inner).push(feature);
-    }
-}
 
 /// What the training data looked like.
 #[pyclass(frozen, module = "tidegate._native")]
@@ -160,12 +96,12 @@ impl ReferenceProfile {
 }
 
 impl ReferenceProfile {
-    fn new(profile: drift::ReferenceProfile) -> Self {
+    pub(crate) fn new(profile: drift::ReferenceProfile) -> Self {
         Self { profile: Arc::new(profile) }
     }
 
     fn feature(&self, py: Python<'_>, name: &str, role: &str) -> PyResult<&FeatureProfile> {
-        let index = counters::position(py, &self.profile, name, role)?;
+        let index = position(py, &self.profile, name, role)?;
         Ok(&self.profile.features()[index])
     }
 
@@ -183,11 +119,6 @@ impl ReferenceProfile {
     }
 }
 
-/// The role of that name.
-pub(crate) fn role(py: Python<'_>, name: &str) -> PyResult<Role> {
-    Role::from_name(name).ok_or_else(|| raise(py, &ArgumentError::Role(name.to_owned())))
-}
-
 fn kind(
     py: Python<'_>,
     name: &str,
@@ -196,8 +127,4 @@ fn kind(
     what: &'static str,
 ) -> PyErr {
     raise(py, &ArgumentError::Kind { name: name.to_owned(), found, expected, what })
-}
-
-fn floats(data: &TensorData) -> Vec<f64> {
-    counters::with_numbers!(data, values => values.iter().map(|&value| drift::Value::to_f64(value)).collect(), Vec::new())
 }
