@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tidegate.errors import ArtifactCorruptError, InvalidInputError, NotFoundError
+from tidegate.errors import ArtifactCorruptError, InvalidInputError, NotFoundError, UnavailableError
 from tidegate.store import ArtifactStore, sha256
 
 MISSING = sha256(b"never stored")
@@ -99,6 +99,20 @@ def test_more_than_the_limit_is_refused_and_leaves_nothing(tmp_path: Path) -> No
         store.put(b"0123456789a")
     assert len(list(store)) == 1
     assert not any((tmp_path / "tmp").iterdir())
+
+
+def test_a_disk_that_fails_is_told_and_leaves_nothing(
+    tmp_path: Path, store: ArtifactStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(UnavailableError, match="can't be stored: No space left on device"):
+            store.put(b"model")
+    assert list(store) == []
+    assert not any((tmp_path / "artifacts" / "tmp").iterdir())
 
 
 def test_what_a_crash_left_half_written_is_cleared(tmp_path: Path, store: ArtifactStore) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from tidegate.errors import ConflictError, InternalError, RegistryError, UnavailableError
 from tidegate.store import Database, Transaction
-from tidegate.store import connection as connections
+from tidegate.store.opening import check
 
 Spawn = Callable[..., "subprocess.Popen[str]"]
 
@@ -310,4 +310,4 @@ def test_rows_without_what_they_refer_to_are_found(database: Database) -> None:
     other.commit()
     other.close()
     with pytest.raises(RegistryError, match=r"REGISTRY_CORRUPT.*keys refers to rows that are gone"):
-        connections.check(database.path)
+        check(database.path)

@@ -52,6 +52,9 @@ class ArtifactStore:
                 if os.fstat(file.fileno()).st_nlink != 1:
                     raise UnavailableError("the unfinished artifact was linked to from elsewhere; try again")
             return self._place(temporary, hasher.hexdigest())
+        except OSError as error:
+            temporary.unlink(missing_ok=True)
+            raise UnavailableError(f"the artifact can't be stored: {error.strerror}") from error
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise

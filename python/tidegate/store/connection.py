@@ -8,14 +8,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from sqlite_utils import Database as Tables
 from sqlite_utils.migrations import Migrations
 
-from tidegate.errors import ConflictError, InternalError, RegistryError
+from tidegate.errors import ConflictError, InternalError
 from tidegate.store.faults import translated
-from tidegate.store.migrations import APPLICATION_ID, schema
+from tidegate.store.migrations import schema
+from tidegate.store.opening import back_up, check, upgrade, uri
 
 Parameters = Sequence[Any] | Mapping[str, Any]
 Row = dict[str, Any]
@@ -90,8 +90,7 @@ class Database:
         """Makes a new registry; one that exists is a :class:`ConflictError`."""
         if path.exists():
             raise ConflictError(f"{path} exists already")
-        with translated():
-            writer = _connect(path, "rwc")
+        with translated(), _connected(path, "rwc") as writer:
             upgrade(Tables(writer, execute_plugins=False))
             # A registry that lives only in its write-ahead log is lost with one flipped byte.
             writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -104,8 +103,7 @@ class Database:
         Raises :class:`RegistryError` for one that is missing, damaged or newer, and leaves it untouched.
         """
         check(path, migrations)
-        with translated():
-            writer = _connect(path, "rw")
+        with translated(), _connected(path, "rw") as writer:
             tables = Tables(writer, execute_plugins=False)
             if migrations.pending(tables):
                 back_up(path, writer)
@@ -203,67 +201,24 @@ class Database:
             self._writer.close()
 
 
-def check(path: Path, migrations: Migrations = schema) -> None:
-    """Reads a registry without writing to it, and raises :class:`RegistryError` unless it can be opened."""
-    if not path.is_file():
-        raise RegistryError(f"REGISTRY_MISSING: there is no {path}; restore a backup")
-    known = len(migrations.pending(Tables(memory=True, execute_plugins=False)))
-    with translated():
-        connection = sqlite3.connect(_uri(path, "ro"), uri=True, isolation_level=None)
-        try:
-            application = _single(connection, "PRAGMA application_id")
-            version = _single(connection, "PRAGMA user_version")
-            if application != APPLICATION_ID or version < 1:
-                raise RegistryError(f"SCHEMA_MISSING: {path} is no registry of Tidegate; restore a backup")
-            if version > known:
-                raise RegistryError(
-                    f"FORMAT_TOO_NEW: {path} has schema {version}, this program knows schemas up to {known}; "
-                    "use a newer Tidegate"
-                )
-            fault = _single(connection, "PRAGMA quick_check(1)")
-            if fault != "ok":
-                raise RegistryError(f"REGISTRY_CORRUPT: {path}: {fault}; restore a backup")
-            broken = connection.execute("PRAGMA foreign_key_check").fetchall()
-            if broken:
-                raise RegistryError(
-                    f"REGISTRY_CORRUPT: {path}: table {broken[0][0]} refers to rows that are gone"
-                )
-        finally:
-            connection.close()
-
-
-def upgrade(tables: Tables, migrations: Migrations = schema) -> None:
-    """Applies what is pending; a failing migration leaves the registry as it was before that one."""
-    migrations.apply(tables)
-
-
-def back_up(path: Path, connection: sqlite3.Connection) -> Path:
-    """Copies the registry, as it is before a migration, to ``registry.schema-<n>.db`` beside it."""
-    version = _single(connection, "PRAGMA user_version")
-    copy = path.with_name(f"{path.stem}.schema-{version}{path.suffix}")
-    unfinished = copy.with_suffix(".tmp")
-    unfinished.unlink(missing_ok=True)
-    connection.execute("VACUUM INTO ?", [str(unfinished)])
-    unfinished.rename(copy)
-    return copy
-
-
-def _uri(path: Path, mode: str) -> str:
-    return f"file:{quote(str(path.absolute()))}?mode={mode}"
-
-
-def _connect(path: Path, mode: str) -> sqlite3.Connection:
+@contextmanager
+def _connected(path: Path, mode: str) -> Iterator[sqlite3.Connection]:
+    """A writing connection, which is closed when what follows fails and else stays open."""
     connection = sqlite3.connect(
-        _uri(path, mode), uri=True, isolation_level=None, check_same_thread=False, timeout=5
+        uri(path, mode), uri=True, isolation_level=None, check_same_thread=False, timeout=5
     )
-    for pragma in _PRAGMAS:
-        connection.execute(f"PRAGMA {pragma}")
-    return connection
+    try:
+        for pragma in _PRAGMAS:
+            connection.execute(f"PRAGMA {pragma}")
+        yield connection
+    except BaseException:
+        connection.close()
+        raise
 
 
 def _connect_reader(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(
-        _uri(path, "ro"), uri=True, isolation_level=None, check_same_thread=False, timeout=5
+        uri(path, "ro"), uri=True, isolation_level=None, check_same_thread=False, timeout=5
     )
     for pragma in ("query_only = ON", "trusted_schema = OFF", "cell_size_check = ON", "temp_store = MEMORY"):
         connection.execute(f"PRAGMA {pragma}")
@@ -274,7 +229,3 @@ def _rows(connection: sqlite3.Connection, sql: str, parameters: Parameters) -> l
     cursor = connection.execute(sql, parameters)
     names = [column[0] for column in cursor.description]
     return [dict(zip(names, row, strict=True)) for row in cursor]
-
-
-def _single(connection: sqlite3.Connection, sql: str) -> Any:
-    return connection.execute(sql).fetchall()[0][0]
