@@ -13,6 +13,9 @@ from pathlib import Path
 
 import pytest
 
+import tidegate
+from tests.delay import register
+from tidegate import Installation
 from tidegate.access import Access
 from tidegate.audit import Audit
 from tidegate.lineage import Lineage
@@ -122,45 +125,21 @@ def spawn() -> Iterator[Spawn]:
         child.communicate()
 
 
-@pytest.fixture(scope="session", autouse=True)
-def native_slots() -> None:
-    """TEMPORARY until the extension is built."""
-    import importlib.util
-    import sys
-    import types
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return Path(tidegate.init(tmp_path / "home")["home"])
 
-    if importlib.util.find_spec("tidegate._native") is not None:
-        return
-    module = types.ModuleType("tidegate._native")
 
-    def reassign(slots, stacks, weights):
-        stacks = [list(s) for s in stacks] if stacks else [list(range(slots))]
-        stacks += [[] for _ in range(len(weights) - len(stacks))]
-        targets = [int(w * slots) for w in weights]
-        order = sorted(range(len(weights)), key=lambda a: -(weights[a] * slots % 1))
-        for a in order[: slots - sum(targets)]:
-            targets[a] += 1
-        pool = []
-        for s, t in zip(stacks, targets):
-            while len(s) > t:
-                pool.append(s.pop())
-        moved = len(pool)
-        for s, t in zip(stacks, targets):
-            while len(s) < t:
-                s.append(pool.pop(0))
-        return stacks, moved
+@pytest.fixture
+def installation(home: Path) -> Iterator[Installation]:
+    with tidegate.open(home) as opened:
+        yield opened
 
-    def ranges(stacks):
-        found = []
-        for stack in stacks:
-            mine = []
-            for slot in sorted(stack):
-                if mine and mine[-1][1] + 1 == slot:
-                    mine[-1] = (mine[-1][0], slot)
-                else:
-                    mine.append((slot, slot))
-            found.append(mine)
-        return found
 
-    module.reassign, module.ranges = reassign, ranges
-    sys.modules["tidegate._native"] = module
+@pytest.fixture
+def two_versions(installation: Installation) -> Installation:
+    """The model ``delay`` with versions 1 and 2, and the endpoint ``flight`` without traffic."""
+    register(installation, "one")
+    register(installation, "two")
+    installation.create_endpoint("flight", "delay")
+    return installation

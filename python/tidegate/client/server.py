@@ -45,7 +45,9 @@ def locate(
 def serving(root: Path, key: str | None = None) -> Server:
     """The server of the home at ``root``, with the owner's key unless ``key`` is given."""
     info = read_server(root)
-    if info is None or not info.control.alive():
+    # A scoring process goes on answering its data port after control has crashed.
+    alive = [] if info is None else [info.control, *([info.scoring] if info.scoring else [])]
+    if info is None or not any(process.alive() for process in alive):
         raise UnavailableError(f"no server runs on the home {root}; start one with: tidegate serve")
     if key is None:
         try:
