@@ -30,6 +30,18 @@ NUMPY: dict[DataType, Any] = {
 }
 """The numpy element type of each type of the protocol."""
 
+_INTEGERS: dict[DataType, type[pl.DataType]] = {
+    "BOOL": pl.Boolean,
+    "UINT8": pl.UInt8,
+    "UINT16": pl.UInt16,
+    "UINT32": pl.UInt32,
+    "UINT64": pl.UInt64,
+    "INT8": pl.Int8,
+    "INT16": pl.Int16,
+    "INT32": pl.Int32,
+    "INT64": pl.Int64,
+}
+
 
 def read_table(path: Path, columns: Sequence[str] | None = None) -> pl.DataFrame:
     """A Parquet or CSV file as a frame.
@@ -75,12 +87,13 @@ def as_input(series: pl.Series, datatype: DataType, missing: str | None = None) 
             f"column {series.name!r} has {series.null_count()} nulls, and {datatype} can't hold one; "
             "make it a floating column"
         )
-    values = series.to_numpy()
-    with np.errstate(invalid="ignore"):
-        cast = values.astype(NUMPY[datatype])
-    if not np.array_equal(cast.astype(values.dtype), values):
+    try:
+        exact = series.cast(_INTEGERS[datatype])
+    except pl.exceptions.PolarsError:
+        exact = None
+    if exact is None or not (exact.cast(series.dtype) == series).all():
         raise InvalidInputError(f"column {series.name!r} has values that {datatype} can't hold exactly")
-    return cast
+    return exact.to_numpy()
 
 
 def _strings(series: pl.Series, missing: str | None) -> NDArray[Any]:

@@ -37,7 +37,10 @@ def convert(pipeline: Pipeline, recipe: Recipe) -> bytes:
             pipeline, recipe.name, initial_types=inputs, options={"zipmap": False}, target_opset=_OPSETS
         )
     except Exception as error:
-        reason = " ".join(str(error).split())[:500]
+        root: BaseException = error  # the converter wraps what failed in the text of a whole node
+        while root.__cause__ is not None:
+            root = root.__cause__
+        reason = " ".join(str(root).split())[:300]
         raise ModelRefusedError(f"{recipe.estimator} can't be converted to ONNX: {reason}") from error
     data: bytes = model.SerializeToString()
     found = [output.name for output in graphs.signature(graphs.open_graph(data)).outputs]

@@ -12,6 +12,16 @@ from tidegate.types import Contract, Signature, Value
 
 TOLERANCE = 1e-5
 GIB = 1024**3
+OUT_OF_MEMORY = (
+    "out of memory",
+    "cannot allocate memory",
+    "failed to allocate memory",
+    "memory allocation of",
+    "memoryerror",
+    "bad_alloc",
+    "failed to map segment",
+)
+"""What a process says that ran out of its address space, in lower case: libc, Rust, C++, Python."""
 
 
 class Limits(Value):

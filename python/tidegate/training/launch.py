@@ -15,7 +15,7 @@ from typing import overload
 
 import tidegate
 from tidegate.errors import InternalError, ModelRefusedError, PreconditionError, TidegateError, by_kind
-from tidegate.training.jobs import GIB, ProbeJob, ProbeResult, Progress, TrainJob, TrainResult
+from tidegate.training.jobs import GIB, OUT_OF_MEMORY, ProbeJob, ProbeResult, Progress, TrainJob, TrainResult
 
 
 @overload
@@ -103,7 +103,9 @@ def _environment() -> dict[str, str]:
     """What the child inherits: the way to the package and the machine's tuning, no secrets of the parent."""
     kept = {"PATH", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "OMP_NUM_THREADS", "POLARS_MAX_THREADS"}
     environment = {name: value for name, value in os.environ.items() if name in kept}
-    return environment | {"PYTHONPATH": str(Path(tidegate.__file__).parents[1]), "PYTHONHASHSEED": "0"}
+    # OpenMP threads that spin for each other stand still on a busy machine.
+    environment |= {"OMP_WAIT_POLICY": "PASSIVE", "PYTHONHASHSEED": "0"}
+    return environment | {"PYTHONPATH": str(Path(tidegate.__file__).parents[1])}
 
 
 def _failure(job: TrainJob | ProbeJob, folder: Path, code: int, last: str, *, late: bool) -> TidegateError:
@@ -120,7 +122,7 @@ def _failure(job: TrainJob | ProbeJob, folder: Path, code: int, last: str, *, la
         return over(
             f"the {job.kind} job was ended while {last}: it used {job.limits.cpu_seconds} s of processor time"
         )
-    if "memory allocation of" in tail or "bad_alloc" in tail:
+    if any(words in tail.lower() for words in OUT_OF_MEMORY):
         return over(f"the {job.kind} job needs more than {job.limits.address_space / GIB:g} GiB while {last}")
     how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
     message = f"the {job.kind} worker {how} while {last}" + (f"; its last words: {tail}" if tail else "")

@@ -18,6 +18,7 @@ from tidegate.errors import InternalError, ModelRefusedError, PreconditionError,
 from tidegate.training.jobs import (
     GIB,
     JOB,
+    OUT_OF_MEMORY,
     Limits,
     ProbeJob,
     ProbeResult,
@@ -37,7 +38,7 @@ def main(arguments: list[str]) -> int:
     _limit(job.limits)
     try:
         result = _run(job, folder, report)
-    except Exception as error:
+    except BaseException as error:  # a panic in a Rust library is no Exception
         traceback.print_exc()
         _write(folder / "error.json", json.dumps(_describe(error, job)))
         return 1
@@ -56,8 +57,8 @@ def _run(job: TrainJob | ProbeJob, folder: Path, report: Report) -> TrainResult 
     return probe(job, folder, report)
 
 
-def _describe(error: Exception, job: TrainJob | ProbeJob) -> dict[str, str]:
-    if isinstance(error, MemoryError):
+def _describe(error: BaseException, job: TrainJob | ProbeJob) -> dict[str, str]:
+    if isinstance(error, MemoryError) or any(words in str(error).lower() for words in OUT_OF_MEMORY):
         kind = ModelRefusedError.kind if isinstance(job, ProbeJob) else PreconditionError.kind
         message = f"the job needs more than {job.limits.address_space / GIB:g} GiB of memory"
         return {"kind": kind, "message": message}
