@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
+import structlog
 from fastapi import FastAPI
 from tests.delay import CONTRACT, SIGNATURE, register
 
@@ -23,13 +24,21 @@ from tidegate.errors import (
     UnauthenticatedError,
     by_kind,
 )
-from tidegate.gateway import create_app
+from tidegate.gateway import create_app, log_to_stderr
 from tidegate.gateway.boundary import JSON_LIMIT, Boundary
 from tidegate.gateway.failures import TABLE
 from tidegate.installation.verbs import BY_NAME, VERBS
 from tidegate.serving import Announcements
 
 BASE = "http://127.0.0.1:8010"
+
+
+@pytest.fixture(autouse=True)
+def plain_log() -> Iterator[None]:
+    """The log of a server, so that no failure is painted with its local variables."""
+    log_to_stderr()
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture

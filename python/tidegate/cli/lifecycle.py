@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import logging
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -51,7 +49,7 @@ def serve(
     as_json: Json = False,
 ) -> None:
     """Serve until SIGTERM or Ctrl-C, then drain."""
-    from tidegate.gateway import Control
+    from tidegate.gateway import Control, log_to_stderr
 
     log_to_stderr()
     flags = {
@@ -83,6 +81,7 @@ def quickstart(
 ) -> None:
     """Take a model from nothing to a scored request with drift on."""
     from tidegate.cli.quick import Quickstart
+    from tidegate.gateway import log_to_stderr
 
     log_to_stderr()
     flags = {"host": host, "port": port, "admin_port": admin_port, "control_port": control_port}
@@ -120,18 +119,3 @@ def announce(ready: Ready, *, as_json: bool) -> None:
             f"serving {ready.data} (REST and gRPC), health and metrics {ready.admin}, "
             f"management {ready.control}; Ctrl-C stops"
         )
-
-
-def log_to_stderr() -> None:
-    """Logs as JSON lines on standard error, so that standard output stays the command's own."""
-    import structlog
-
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING)
-    processors: list[Any] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.format_exc_info,
-        structlog.processors.JSONRenderer(),
-    ]
-    structlog.configure(processors=processors, logger_factory=structlog.PrintLoggerFactory(sys.stderr))

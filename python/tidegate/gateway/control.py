@@ -200,6 +200,9 @@ def scoring_settings(installation: Installation, control_port: int) -> dict[str,
         "threads": settings.threads,
         "body_limit": settings.body_limit_bytes,
         "drain_seconds": math.ceil(settings.drain_seconds),
+        "pane_rows": settings.pane_rows,
+        "pane_seconds": math.ceil(settings.pane_seconds),
+        "log": settings.log.model_dump(),
         "library": str(library()),
     }
 
