@@ -62,7 +62,11 @@ def register_file(opened: OpenHome, file: ModelFile, actor: str) -> dict[str, An
         columns=file.columns,
         threshold=file.threshold,
     )
-    found = run_job(job, folder)
+    try:
+        found = run_job(job, folder)
+    finally:
+        if reference is not None:
+            reference.unlink()
     profile = folder / "profile.arrow"
     version = opened.registry.versions.register(
         file.model,
@@ -86,12 +90,12 @@ def register_file(opened: OpenHome, file: ModelFile, actor: str) -> dict[str, An
 
 
 def _named(artifact: Path, folder: Path) -> Path:
-    """The artifact under a name that tells its format; artifacts have none."""
+    """A copy of the artifact under a name that tells its format; artifacts have none."""
     with artifact.open("rb") as file:
         suffix = ".parquet" if file.read(4) == b"PAR1" else ".csv"
-    link = folder / f"reference{suffix}"
-    link.symlink_to(artifact)
-    return link
+    named = folder / f"reference{suffix}"
+    shutil.copyfile(artifact, named)
+    return named
 
 
 def _dataset(opened: OpenHome, file: ModelFile, reference: Path | None, actor: str) -> str | None:
