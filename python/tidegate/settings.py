@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, InitSettingsSource, SettingsConfigDict
 
 from tidegate.errors import SettingsError
@@ -23,7 +23,18 @@ _OTHER_NAMES = ("TIDEGATE_HOME", "TIDEGATE_KEY", "TIDEGATE_NODE_KEY", "TIDEGATE_
 """Names of the environment that are no settings and mean something elsewhere."""
 
 
-class LogSettings(BaseModel):
+class _Section(BaseModel):
+    """Settings that are numbers and texts."""
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _is_no_boolean(cls, value: Any) -> Any:
+        if isinstance(value, bool):
+            raise ValueError("expected a number or a text")  # pydantic would read true as 1
+        return value
+
+
+class LogSettings(_Section):
     """How predictions and labels are written."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -42,7 +53,7 @@ class LogSettings(BaseModel):
     segment_seconds: int = Field(default=3600, ge=1, description="age at which a segment is sealed")
 
 
-class Settings(BaseSettings):
+class Settings(_Section, BaseSettings):
     """Everything that can be set; read it with :func:`load`."""
 
     model_config = SettingsConfigDict(
