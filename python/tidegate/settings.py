@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, EnvSettingsSource, InitSettingsSource, SettingsConfigDict
 
 from tidegate.errors import SettingsError
@@ -30,7 +31,8 @@ class _Section(BaseModel):
     @classmethod
     def _is_no_boolean(cls, value: Any) -> Any:
         if isinstance(value, bool):
-            raise ValueError("expected a number or a text")  # pydantic would read true as 1
+            # pydantic would read true as 1
+            raise PydanticCustomError("no_boolean", "expected a number or a text")
         return value
 
 
