@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.e2e.conftest import DATA, Servers, rows
+from tests.e2e.servers import DATA, Servers, rows
 
 import tidegate
 from tidegate import Client

@@ -21,9 +21,10 @@ def test_addresses_are_read_and_written() -> None:
 
 
 def test_a_free_port_is_chosen_and_a_taken_one_refused() -> None:
-    address = ports.reserve("127.0.0.1:0")
+    address, other = ports.reserve("127.0.0.1:0", "127.0.0.1:0")
     assert not address.endswith(":0")
-    assert ports.reserve(address) == address
+    assert address != other
+    assert ports.reserve(address) == [address]
     with ports.bind(address), pytest.raises(PortInUseError, match=address):
         ports.reserve(address)
 

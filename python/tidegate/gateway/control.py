@@ -62,9 +62,11 @@ class Control:
             installation = stack.enter_context(open_home(self._home, flags=self._flags))
             before = installation.home.server()
             listener = stack.enter_context(_listen(installation, before))
-            supervisor, announcements = self._start(installation, listener, before)
+            supervisor, announcements = self._supervisor_of(installation, listener)
             drained = False
             try:
+                supervisor.start(before)
+                installation.serving = supervisor
                 self._server = _Server(
                     installation, announcements, lambda: on_ready(ready(installation)), until
                 )
@@ -73,13 +75,14 @@ class Control:
             finally:
                 installation.serving = None
                 drained = supervisor.stop()
-                installation.home.clear_server()
+                if supervisor.about()["pid"] is not None:
+                    installation.home.clear_server()
             return drained
 
-    def _start(
-        self, installation: Installation, listener: socket.socket, before: ServerInfo | None
+    def _supervisor_of(
+        self, installation: Installation, listener: socket.socket
     ) -> tuple[Supervisor, Announcements]:
-        home, settings = installation.home, installation.settings
+        home = installation.home
         control_port = int(listener.getsockname()[1])
         announcements = Announcements(home.deployments)
 
@@ -111,9 +114,6 @@ class Control:
             record=record,
         )
         self._announcements, self._supervisor = announcements, supervisor
-        supervisor.start(before)
-        installation.serving = supervisor
-        log.info("serving", home=str(home.root), threads=settings.threads)
         return supervisor, announcements
 
     @contextmanager

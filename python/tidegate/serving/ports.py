@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import socket
+from contextlib import ExitStack
 
 from tidegate.errors import InvalidInputError, PortInUseError
 
@@ -43,8 +44,11 @@ def bind(address: str) -> socket.socket:
     return listener
 
 
-def reserve(address: str) -> str:
-    """``address``, proven free; a port 0 is replaced by a free one."""
-    with bind(address) as listener:
-        host, port = listener.getsockname()[:2]
-    return join(host, port) if parse(address)[1] == 0 else address
+def reserve(*addresses: str) -> list[str]:
+    """``addresses``, proven free and different; each port 0 is replaced by a free one."""
+    with ExitStack() as stack:
+        listeners = [stack.enter_context(bind(address)) for address in addresses]
+        return [
+            join(parse(address)[0], listener.getsockname()[1])
+            for address, listener in zip(addresses, listeners, strict=True)
+        ]

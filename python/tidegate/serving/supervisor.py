@@ -82,13 +82,14 @@ class Supervisor:
             if left is not None:
                 left.stop(self._drain_seconds)
                 left.close()
-            self.settings |= {name: ports.reserve(self.settings[name]) for name in ("listen", "admin")}
+            free = ports.reserve(self.settings["listen"], self.settings["admin"])
+            self.settings |= dict(zip(("listen", "admin"), free, strict=True))
             self._process = self._spawn()
         self._admin = httpx.Client(base_url=f"http://{self.settings['admin']}", timeout=5, trust_env=False)
         self._note(self._process)
         try:
             self._until_ready(self._process)
-        except UnavailableError:
+        except BaseException:
             self._process.stop(0)
             raise
         self._watcher = threading.Thread(target=self._watch, name="scoring-watch", daemon=True)
