@@ -135,9 +135,8 @@ impl Counters {
         let Table::Numeric(table) = &counters.table else {
             return Err(counters.kind_error("numeric"));
         };
-        for &value in values.iter().skip(offset).step_by(stride) {
-            counters.count_number(table, number(value));
-        }
+        let column = values.get(offset..).unwrap_or_default().iter().step_by(stride);
+        table.each(column.map(|&value| number(value)), |value, cell| counters.count_number(value, cell));
         Ok(())
     }
 
@@ -148,12 +147,8 @@ impl Counters {
 
 impl FeatureCounters {
     #[inline]
-    fn count_number(&self, table: &PointTable, value: f64) {
-        if value.is_nan() {
-            self.increment(self.missing());
-            return;
-        }
-        self.increment(table.cell(value));
+    fn count_number(&self, value: f64, cell: Option<usize>) {
+        self.increment(cell.unwrap_or(self.missing()));
         if value.is_infinite() {
             self.increment(self.missing() + 1);
         }
@@ -177,6 +172,7 @@ impl FeatureCounters {
         FeatureCounts::from_u32(cells, missing, nonfinite)
     }
 
+    #[cold]
     fn kind_error(&self, got: &'static str) -> CountsError {
         let expected = match self.table {
             Table::Numeric(_) => "numeric",

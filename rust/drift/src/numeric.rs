@@ -186,7 +186,9 @@ impl NumericProfile {
     /// The cell of a value, or `None` for NaN.
     #[must_use]
     pub fn cell(&self, value: f64) -> Option<usize> {
-        (!value.is_nan()).then(|| self.table.cell(value))
+        let mut cell = None;
+        self.table.each(std::iter::once(value), |_, found| cell = found);
+        cell
     }
 
     /// Reference rows per PSI bin; in discrete mode the last is the unseen bin, which has none.

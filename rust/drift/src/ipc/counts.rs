@@ -5,16 +5,15 @@
 //! numeric feature `2U + 1` cells, for a categorical one its own categories, then rare, then unseen).
 
 use std::collections::HashMap;
-use std::io::Cursor;
 use std::sync::Arc;
 
 use arrow_array::builder::{BooleanBuilder, ListBuilder, StringBuilder, UInt64Builder};
 use arrow_array::{ArrayRef, RecordBatch};
-use arrow_ipc::reader::StreamReader;
 use arrow_ipc::writer::StreamWriter;
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 
 use super::columns::{Columns, Problem, list};
+use super::messages::read_stream;
 use crate::{Counts, CountsError, FeatureCounts, ReferenceProfile, Role};
 
 /// The counts of one variant, each feature with its role and name.
@@ -149,10 +148,9 @@ pub fn encode(variants: &[VariantCounts]) -> Result<Vec<u8>, CountsError> {
 /// # Errors
 /// When the bytes are not an Arrow IPC stream of this format, or counts contradict themselves.
 pub fn decode(bytes: &[u8]) -> Result<Vec<VariantCounts>, CountsError> {
-    let reader = StreamReader::try_new(Cursor::new(bytes), None)?;
+    let batches = read_stream(bytes, &schema()).map_err(|problem| CountsError::Format { problem })?;
     let mut variants: Vec<VariantCounts> = Vec::new();
-    for batch in reader {
-        let batch = batch?;
+    for batch in batches {
         for row in 0..batch.num_rows() {
             push(&mut variants, &Columns(&batch), row)?;
         }

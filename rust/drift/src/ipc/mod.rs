@@ -2,4 +2,5 @@
 
 pub(crate) mod columns;
 pub mod counts;
+mod messages;
 pub(crate) mod profile;

@@ -13,16 +13,15 @@
 //! | `rare_count` | uint64? | rows of the rare categories together |
 
 use std::collections::HashMap;
-use std::io::Cursor;
 use std::sync::Arc;
 
 use arrow_array::builder::{BinaryBuilder, Float64Builder, ListBuilder, StringBuilder, UInt64Builder};
 use arrow_array::{ArrayRef, RecordBatch};
-use arrow_ipc::reader::FileReader;
 use arrow_ipc::writer::FileWriter;
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 
 use super::columns::{Columns, Problem, list};
+use super::messages::read_file;
 use crate::numeric::NumericParts;
 use crate::{
     CategoricalProfile, FeatureProfile, Kind, Mode, NumericProfile, ProfileError, ReferenceProfile, Role,
@@ -123,10 +122,9 @@ pub(crate) fn encode(profile: &ReferenceProfile) -> Result<Vec<u8>, ProfileError
 }
 
 pub(crate) fn decode(bytes: &[u8]) -> Result<ReferenceProfile, ProfileError> {
-    let reader = FileReader::try_new(Cursor::new(bytes), None)?;
+    let batches = read_file(bytes, &schema()).map_err(|problem| ProfileError::Format { problem })?;
     let mut features = Vec::new();
-    for batch in reader {
-        let batch = batch?;
+    for batch in batches {
         for row in 0..batch.num_rows() {
             features.push(feature(&Columns(&batch), row)?);
         }

@@ -3,6 +3,7 @@
 mod buckets;
 mod categories;
 mod integers;
+mod keys;
 mod points;
 
 pub(crate) use categories::CategoryTable;
