@@ -14,6 +14,8 @@ pub struct EngineConfig {
     pub log: LogConfig,
     /// Mirrored requests that may wait for the shadow thread before new ones are dropped.
     pub shadow_queue: usize,
+    /// Most bytes that the drift counters of a deployment may take; known before they are made.
+    pub counter_bytes: u64,
     /// Rows after which a drift pane may close.
     pub pane_rows: u64,
     /// Seconds of event time after which a drift pane may close.
@@ -29,6 +31,7 @@ impl EngineConfig {
             workers,
             log: LogConfig::default(),
             shadow_queue: 1024,
+            counter_bytes: 2 << 30,
             pane_rows: 1000,
             pane_seconds: 60,
         }
@@ -63,7 +66,7 @@ impl Default for LogConfig {
             batch_interval: Duration::from_millis(250),
             fsync: Fsync::Group,
             segment_bytes: 64 << 20,
-            segment_age: Duration::from_secs(3600),
+            segment_age: Duration::from_hours(1),
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use super::*;
 
+type Change = fn(&mut DeploymentSpec);
+
 fn spec() -> DeploymentSpec {
     let digest = format!("sha256:{}", "ab".repeat(32));
     let variant = |version: &str, weight, slots: &[(u32, u32)]| VariantSpec {
@@ -78,7 +80,7 @@ fn each_fault_is_named() {
         change(&mut bad);
         DeploymentSpec::parse(&bad.to_json().unwrap()).unwrap_err().to_string()
     };
-    let cases: [(fn(&mut DeploymentSpec), &str); 12] = [
+    let cases: [(Change, &str); 12] = [
         (|s| s.format = 2, "format 2, this engine reads 1"),
         (|s| s.endpoints[0].name = "../delay".into(), "endpoint '../delay' must be"),
         (|s| s.endpoints.push(s.endpoints[0].clone()), "endpoint 'delay' stands twice"),

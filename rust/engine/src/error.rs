@@ -183,6 +183,20 @@ pub enum InstallError {
         /// Where they differ.
         mismatch: Mismatch,
     },
+    /// The drift counters would take more memory than they may.
+    #[error(
+        "endpoint '{endpoint}', version {version}: drift counters would take {needed} bytes, {limit} are allowed; make profiles with fewer points"
+    )]
+    CounterMemory {
+        /// The endpoint.
+        endpoint: String,
+        /// The version with which the limit is passed.
+        version: String,
+        /// Bytes of the deployment's counters up to that version.
+        needed: u64,
+        /// The limit.
+        limit: u64,
+    },
     /// The first row failed.
     #[error("endpoint '{endpoint}', version {version} fails on a row of zeros: {source}")]
     Warm {

@@ -21,6 +21,7 @@ mod tests {
     use super::to_f32;
 
     #[test]
+    #[expect(clippy::float_cmp, reason = "the conversion is exact")]
     fn every_finite_number_is_sign_times_fraction_times_power() {
         for bits in 0..=u16::MAX {
             let exponent = i32::from(bits >> 10 & 0x1f);

@@ -33,7 +33,7 @@ pub(crate) fn install(
         return Err(InstallError::Stale { offered: spec.generation, installed: live.generation });
     }
     spec.validate()?;
-    let mut installer = Installer { shared, loader, artifacts, scorers: loaded(&live) };
+    let mut installer = Installer { shared, loader, artifacts, scorers: loaded(&live), counter_bytes: 0 };
     drop(live);
     let endpoints = spec.endpoints.iter().map(|endpoint| installer.endpoint(spec.generation, endpoint));
     let endpoints = endpoints.collect::<Result<_, _>>()?;
@@ -54,6 +54,7 @@ struct Installer<'a> {
     loader: &'a dyn Loader,
     artifacts: &'a dyn Artifacts,
     scorers: HashMap<String, Arc<dyn Scorer>>,
+    counter_bytes: u64,
 }
 
 impl Installer<'_> {
@@ -135,7 +136,7 @@ impl Installer<'_> {
 
     /// The version's counters on this endpoint: those it has, else new ones that go on where an earlier process ended.
     fn tap(
-        &self,
+        &mut self,
         endpoint: &EndpointSpec,
         spec: &VariantSpec,
         profile: &str,
@@ -155,10 +156,31 @@ impl Installer<'_> {
             Some(tap) => tap,
             None => Arc::new(self.new_tap(endpoint, spec, profile)?),
         };
+        self.account(endpoint, spec, &tap)?;
         let shadow_thread = self.shared.shadow_thread();
         tap.prepare(if spec.shadow { shadow_thread..shadow_thread + 1 } else { 0..shadow_thread });
         lock(&self.shared.observers).keep_tap(key, Arc::clone(&tap), owner);
         Ok(tap)
+    }
+
+    /// Refuses counters past the limit, before their memory is made.
+    fn account(
+        &mut self,
+        endpoint: &EndpointSpec,
+        spec: &VariantSpec,
+        tap: &Tap,
+    ) -> Result<(), InstallError> {
+        self.counter_bytes += tap.bytes();
+        let limit = self.shared.config.counter_bytes;
+        if self.counter_bytes <= limit {
+            return Ok(());
+        }
+        Err(InstallError::CounterMemory {
+            endpoint: endpoint.name.clone(),
+            version: spec.version.clone(),
+            needed: self.counter_bytes,
+            limit,
+        })
     }
 
     fn new_tap(

@@ -54,22 +54,22 @@ fn schema() -> SchemaRef {
 
 /// A record batch of labels, each with the time it was received.
 pub(crate) fn encode<'a>(
-    labels: impl Iterator<Item = (i64, &'a Label)> + Clone,
+    labels: &(impl Iterator<Item = (i64, &'a Label)> + Clone),
 ) -> Result<RecordBatch, ArrowError> {
     let text = |pick: fn(&Label) -> String| {
         Arc::new(StringArray::from_iter_values(labels.clone().map(|(_, label)| pick(label)))) as ArrayRef
     };
     let rows = labels.clone().map(|(_, label)| label.row);
     let values = labels.clone().map(|(_, label)| label.label);
-    let observed = labels.clone().map(|(_, label)| label.observed_at);
-    let received = labels.clone().map(|(at, _)| Some(at));
+    let observed: TimestampMicrosecondArray = labels.clone().map(|(_, label)| label.observed_at).collect();
+    let received: TimestampMicrosecondArray = labels.clone().map(|(at, _)| Some(at)).collect();
     let columns: Vec<ArrayRef> = vec![
         text(|label| label.prediction_id.to_string()),
         Arc::new(UInt32Array::from_iter_values(rows)),
         Arc::new(Float64Array::from_iter_values(values)),
         text(|label| label.event_id.clone()),
-        Arc::new(TimestampMicrosecondArray::from_iter(observed).with_timezone("UTC")),
-        Arc::new(TimestampMicrosecondArray::from_iter(received).with_timezone("UTC")),
+        Arc::new(observed.with_timezone("UTC")),
+        Arc::new(received.with_timezone("UTC")),
         text(|label| label.principal.to_string()),
     ];
     RecordBatch::try_new(schema(), columns)

@@ -54,7 +54,7 @@ pub(crate) fn tell(done: FeedbackDone, result: Result<(), FeedbackError>) {
 fn write(reports: &[Report], spool: &mut Spool, now: i64) -> io::Result<()> {
     let labels =
         reports.iter().flat_map(|report| report.labels.iter().map(move |label| (report.received_at, label)));
-    let batch = label::encode(labels).map_err(io::Error::other)?;
+    let batch = label::encode(&labels).map_err(io::Error::other)?;
     if batch.num_rows() == 0 {
         return Ok(());
     }

@@ -38,6 +38,8 @@ mod start;
 mod stats;
 mod status;
 mod tap;
+#[cfg(test)]
+mod testing;
 mod threads;
 mod totals;
 mod warm;

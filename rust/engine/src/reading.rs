@@ -2,7 +2,7 @@
 
 use crate::shared::{Shared, lock};
 use crate::snapshot::{Endpoint, Variant};
-use crate::{EndpointStatus, Status, VariantStats, VariantStatus};
+use crate::{Deployment, EndpointStatus, Status, VariantStats, VariantStatus};
 
 impl Shared {
     pub(crate) fn status(&self) -> Status {
@@ -10,6 +10,7 @@ impl Shared {
         Status {
             generation: live.generation,
             endpoints: live.endpoints().iter().map(|endpoint| endpoint_status(endpoint)).collect(),
+            counter_bytes: counter_bytes(&live),
             predictions: self.totals.log_status(),
             shadows: self.totals.shadow_status(),
             labels: self.totals.label_status(),
@@ -24,6 +25,11 @@ impl Shared {
             .flat_map(|endpoint| endpoint.variants.iter().map(|variant| variant_stats(endpoint, variant)))
             .collect()
     }
+}
+
+fn counter_bytes(live: &Deployment) -> u64 {
+    let variants = live.endpoints().iter().flat_map(|endpoint| &endpoint.variants);
+    variants.filter_map(|variant| variant.drift.as_ref()).map(|drift| drift.tap.bytes()).sum()
 }
 
 fn endpoint_status(endpoint: &Endpoint) -> EndpointStatus {

@@ -4,7 +4,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, OnceLock};
 use std::thread::Thread;
-use std::time::Duration;
 
 /// The sending side. `push` takes no lock: the reader never blocks inside the channel, it parks outside of it.
 #[derive(Debug)]
@@ -100,11 +99,6 @@ impl<T> Popper<T> {
     /// Whether half of either limit is in use.
     pub(crate) fn pressed(&self) -> bool {
         self.state.pressed()
-    }
-
-    /// Sleeps until woken, at most for `timeout`.
-    pub(crate) fn park(&self, timeout: Duration) {
-        std::thread::park_timeout(timeout);
     }
 }
 

@@ -1,11 +1,32 @@
-//! One batch through one variant: wire, run, check, put in the contract's order.
+//! One batch through one variant: wire, run, check, put in the contract's order, count.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Instant;
 
 use tidegate_model::{Batch, Contract, Tensor};
 
 use crate::EngineError;
+use crate::log::Request;
 use crate::snapshot::{Endpoint, Variant};
+
+/// Scores a batch on thread `thread` and counts it, drift and metrics.
+pub(crate) fn score(thread: usize, request: &Request, variant: &Variant) -> Result<Vec<Tensor>, EngineError> {
+    let batch = &request.batch;
+    let began = Instant::now();
+    let scored = run(&request.endpoint, variant, batch);
+    let took = began.elapsed();
+    let outputs = scored.inspect_err(|_| variant.meter.failed(thread))?;
+    variant.meter.scored(thread, batch.rows, took);
+    if let Some(drift) = &variant.drift {
+        let counted = drift.tap.count(thread, batch.rows, request.event_time, |counters| {
+            drift.plan.count(counters, batch, &outputs)
+        });
+        if let Err(error) = counted {
+            tracing::error!(endpoint = %request.endpoint.name, %error, "rows were not counted for drift");
+        }
+    }
+    Ok(outputs)
+}
 
 /// Runs the model and gives its outputs in the order of the contract. A panic in the scorer is an error here.
 pub(crate) fn run(endpoint: &Endpoint, variant: &Variant, batch: &Batch) -> Result<Vec<Tensor>, EngineError> {

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::log::{Record, Request, RowRole};
 use crate::ring::Popper;
+use crate::scoring;
 use crate::shared::Shared;
 
 /// What the shadow thread is asked for, besides scoring.
@@ -48,7 +49,7 @@ impl Shadow {
                 Err(TryRecvError::Disconnected) => return,
                 Err(TryRecvError::Empty) => {
                     if self.score_up_to(STRETCH) == 0 {
-                        self.requests.park(IDLE);
+                        std::thread::park_timeout(IDLE);
                     }
                 }
             }
@@ -84,7 +85,7 @@ impl Shadow {
         let endpoint = &request.endpoint;
         let shadows = endpoint.routing.shadows.iter().filter_map(|&index| endpoint.variants.get(index));
         for variant in shadows {
-            match self.shared.run(self.shared.shadow_thread(), request, variant) {
+            match scoring::score(self.shared.shadow_thread(), request, variant) {
                 Ok(outputs) => self.shared.log(Record {
                     request: Arc::clone(request),
                     variant: Arc::clone(variant),

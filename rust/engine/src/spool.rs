@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
 
 use crate::disk::Disk;
 use crate::segment::Segment;
@@ -52,7 +53,7 @@ impl Spool {
         self.rotate(batch, now);
         if let Err(error) = self.append_once(batch, now) {
             self.replace(Fault::Write, &error, now)?;
-            self.append_once(batch, now).inspect_err(|_| self.errors += 1)?;
+            self.append_or_leave(batch, now)?;
         }
         if self.keeps {
             self.unsynced.push(batch.clone());
@@ -96,14 +97,24 @@ impl Spool {
     }
 
     fn append_once(&mut self, batch: &RecordBatch, now: i64) -> io::Result<()> {
-        let segment = match self.segment.as_mut() {
-            Some(segment) => segment,
-            None => {
-                let path = self.folder.join(segment_name(now));
-                self.segment.insert(Segment::create(&*self.disk, path, &batch.schema(), now)?)
-            }
+        let segment = if let Some(segment) = self.segment.as_mut() {
+            segment
+        } else {
+            let segment = self.create(&batch.schema(), now)?;
+            self.segment.insert(segment)
         };
         segment.append(batch)
+    }
+
+    /// A new segment; names that an earlier process of the same id took in the same second are passed over.
+    fn create(&self, schema: &SchemaRef, now: i64) -> io::Result<Segment> {
+        loop {
+            let path = self.folder.join(segment_name(now));
+            match Segment::create(&*self.disk, path, schema, now) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                created => return created,
+            }
+        }
     }
 
     /// Gives up the open segment, after writing what it may have lost to a new one.
@@ -116,7 +127,7 @@ impl Spool {
         if unsynced.is_empty() || (fault == Fault::Write && failed.sync().is_ok()) {
             return Ok(());
         }
-        self.rewrite(&unsynced, now).inspect_err(|_| self.errors += 1)?;
+        self.rewrite(&unsynced, now)?;
         if let Err(error) = failed.cut_unsynced() {
             tracing::error!(file = %path, %error, "rows stand in two segments");
         }
@@ -125,13 +136,20 @@ impl Spool {
 
     fn rewrite(&mut self, batches: &[RecordBatch], now: i64) -> io::Result<()> {
         for batch in batches {
-            self.append_once(batch, now)?;
+            self.append_or_leave(batch, now)?;
         }
         let synced = self.segment.as_mut().map_or(Ok(()), Segment::sync);
-        if synced.is_err() {
-            self.segment = None;
-        }
-        synced
+        synced.inspect_err(|_| self.leave())
+    }
+
+    fn append_or_leave(&mut self, batch: &RecordBatch, now: i64) -> io::Result<()> {
+        self.append_once(batch, now).inspect_err(|_| self.leave())
+    }
+
+    /// Gives up the open segment as it is; a file that failed is not trusted with another batch.
+    fn leave(&mut self) {
+        self.errors += 1;
+        self.segment = None;
     }
 }
 

@@ -9,6 +9,8 @@ pub struct Status {
     pub generation: u64,
     /// Its endpoints, by name.
     pub endpoints: Vec<EndpointStatus>,
+    /// Bytes that its drift counters take at most.
+    pub counter_bytes: u64,
     /// The prediction log.
     pub predictions: LogStatus,
     /// Mirrored scoring.

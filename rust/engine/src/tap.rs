@@ -55,6 +55,11 @@ impl Tap {
         }
     }
 
+    /// Bytes that the counters take when every thread has counted: two sides a thread, and sums twice as wide.
+    pub(crate) fn bytes(&self) -> u64 {
+        (2 * self.slots.len() as u64 + 2) * Counters::cell_bytes(&self.profile) as u64
+    }
+
     pub(crate) fn profile(&self) -> &ReferenceProfile {
         &self.profile
     }

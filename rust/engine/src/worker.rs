@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
 
 use tidegate_model::Tensor;
 use uuid::{ContextV7, Timestamp, Uuid};
@@ -54,7 +53,7 @@ impl Worker {
             received_at,
             batch: request.batch,
         };
-        let outputs = Arc::new(self.shared.run(self.index, &request, variant)?);
+        let outputs = Arc::new(scoring::score(self.index, &request, variant)?);
         let response = respond(&request, variant, &outputs);
         self.observe(request, variant, outputs);
         Ok(response)
@@ -89,30 +88,6 @@ impl Drop for Worker {
 }
 
 impl Shared {
-    /// Scores a batch on thread `thread` and counts it, drift and metrics.
-    pub(crate) fn run(
-        &self,
-        thread: usize,
-        request: &Request,
-        variant: &Variant,
-    ) -> Result<Vec<Tensor>, EngineError> {
-        let batch = &request.batch;
-        let began = Instant::now();
-        let scored = scoring::run(&request.endpoint, variant, batch);
-        let took = began.elapsed();
-        let outputs = scored.inspect_err(|_| variant.meter.failed(thread))?;
-        variant.meter.scored(thread, batch.rows, took);
-        if let Some(drift) = &variant.drift {
-            let counted = drift.tap.count(thread, batch.rows, request.event_time, |counters| {
-                drift.plan.count(counters, batch, &outputs)
-            });
-            if let Err(error) = counted {
-                tracing::error!(endpoint = %request.endpoint.name, %error, "rows were not counted for drift");
-            }
-        }
-        Ok(outputs)
-    }
-
     /// Puts a record into the log's ring, or counts its rows as lost.
     pub(crate) fn log(&self, record: Record) {
         let rows = record.rows() as u64;

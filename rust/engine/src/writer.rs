@@ -102,7 +102,9 @@ impl Writer {
         loop {
             match catch_unwind(AssertUnwindSafe(|| self.turn())) {
                 Ok(true) => return,
-                Ok(false) => self.records.park(self.next_write.saturating_duration_since(Instant::now())),
+                Ok(false) => {
+                    std::thread::park_timeout(self.next_write.saturating_duration_since(Instant::now()));
+                }
                 Err(_panic) => self.recover(),
             }
         }
@@ -151,13 +153,12 @@ impl Writer {
         for _ in 0..self.spools.log.ring_records.max(1) {
             let Some((record, bytes)) = self.records.pop() else { return };
             let name = &record.request.endpoint.name;
-            let predictions = match self.predictions.get_mut(name) {
-                Some(predictions) => predictions,
-                None => {
-                    let spool = self.spools.make("predictions", name);
-                    let made = Predictions::new(spool, Arc::clone(&record.request.endpoint.log));
-                    self.predictions.entry(name.clone()).or_insert(made)
-                }
+            let predictions = if let Some(predictions) = self.predictions.get_mut(name) {
+                predictions
+            } else {
+                let spool = self.spools.make("predictions", name);
+                let made = Predictions::new(spool, Arc::clone(&record.request.endpoint.log));
+                self.predictions.entry(name.clone()).or_insert(made)
             };
             let full = predictions.push(record, bytes, self.spools.log.batch_rows, &self.shared.totals, now);
             self.records.release(full);
@@ -199,7 +200,7 @@ impl Writer {
         }
         if timely && fsync != Fsync::Os {
             for spool in self.panes.values_mut() {
-                report_sync(spool.sync(now), "panes");
+                report_sync(&spool.sync(now), "panes");
                 self.shared.totals.write_errors.fetch_add(spool.take_errors(), Relaxed);
             }
         }
@@ -213,7 +214,7 @@ impl Writer {
         let spools = predictions.chain(self.labels.values_mut()).chain(self.panes.values_mut());
         let mut complete = true;
         for spool in spools {
-            complete &= report_sync(spool.finish(now), "segments");
+            complete &= report_sync(&spool.finish(now), "segments");
             self.shared.totals.write_errors.fetch_add(spool.take_errors(), Relaxed);
         }
         complete && !self.shared.totals.degraded.load(Relaxed)
@@ -230,9 +231,13 @@ impl Writer {
     }
 }
 
-fn report_sync(result: std::io::Result<()>, what: &str) -> bool {
-    if let Err(error) = &result {
+fn report_sync(result: &std::io::Result<()>, what: &str) -> bool {
+    if let Err(error) = result {
         tracing::error!(%error, "{what} were not synced");
     }
     result.is_ok()
 }
+
+#[cfg(test)]
+#[path = "writer_tests.rs"]
+mod tests;

@@ -1,0 +1,13 @@
+//! The engine as a whole, over scorers written in Rust.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod drift;
+mod install;
+mod labels;
+mod log;
+mod restart;
+mod routing;
+mod shadows;
+mod support;
+mod swap;
