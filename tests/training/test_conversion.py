@@ -9,12 +9,12 @@ import numpy as np
 import polars as pl
 import pytest
 from threadpoolctl import threadpool_limits
-from training_samples import PARAMS, flights, recipe
 
 from tidegate.errors import InvalidInputError, ModelRefusedError
 from tidegate.training import conversion, pipelines
 from tidegate.training.jobs import Comparison
 from tidegate.training.recipes import Recipe
+from training.samples import PARAMS, flights, recipe
 
 # skl2onnx 1.20 writes booleans where integers belong; that is why protobuf is held below 7.
 pytestmark = pytest.mark.filterwarnings("ignore:Field onnx.AttributeProto.ints:DeprecationWarning")

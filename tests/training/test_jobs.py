@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from training_samples import flights, recipe, written
 
 from tidegate._native import ReferenceProfile
 from tidegate.errors import InternalError, InvalidInputError, PreconditionError
 from tidegate.training.jobs import Limits, Progress, TrainJob
 from tidegate.training.launch import run_job
+from training.samples import flights, recipe, written
 
 
 def children() -> list[int]:
@@ -113,7 +113,7 @@ def test_what_the_listener_raises_ends_the_job(tmp_path: Path) -> None:
 PARENT = """
 import os, sys
 from pathlib import Path
-from training_samples import recipe
+from training.samples import recipe
 from tidegate.training.jobs import TrainJob
 from tidegate.training.launch import run_job
 
@@ -128,7 +128,7 @@ run_job(TrainJob(dataset=dataset, recipe=recipe("random_forest")), folder, die)
 
 def test_the_worker_ends_with_its_parent(tmp_path: Path, wait_until: Callable[..., None]) -> None:
     command = [sys.executable, "-c", PARENT, str(written(tmp_path)), str(tmp_path / "job")]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])}
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[1]), *sys.path])}
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=environment)
     assert done.returncode == 9, done.stderr
     worker = Path(f"/proc/{int(done.stdout)}/cmdline")

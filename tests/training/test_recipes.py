@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from training_samples import recipe
 
 from tidegate.errors import InvalidInputError
 from tidegate.training.recipes import Recipe
+from training.samples import recipe
 
 
 def test_survives_json() -> None:
