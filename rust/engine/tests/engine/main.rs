@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod drift;
+mod fake;
 mod install;
 mod labels;
 mod log;

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use tidegate_engine::{Engine, EngineConfig, EngineError, SystemClock, recover};
 
-use crate::support::{Bench, FakeLoader, Home, batch, cells, recount, request, row_count, rows};
+use crate::fake::FakeLoader;
+use crate::support::{Bench, Home, batch, cells, recount, request, row_count, rows};
 
 /// A home whose log holds batches of 1, 2, 3 and 4 rows; the lengths after each, the schema's first.
 fn written(home: &Home) -> Vec<u64> {
