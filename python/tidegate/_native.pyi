@@ -20,6 +20,8 @@ __all__ = [
     "psi",
     "ranges",
     "reassign",
+    "recover",
+    "serve",
 ]
 
 _Role = Literal["input", "score"]
@@ -251,4 +253,30 @@ def ranges(stacks: Sequence[Sequence[int]]) -> list[list[tuple[int, int]]]:
     """Per arm, its slots as ascending pairs ``(first, last)``, both inclusive.
 
     :raises InvalidInputError: when the stacks don't own each slot once.
+    """
+
+def recover(path: str | PathLike[str]) -> tuple[int, int]:
+    """The length in bytes of the whole record batches of an Arrow IPC stream file, and their rows.
+
+    What follows is a batch that is being written, or the torn tail that a killed writer left.
+
+    :raises OSError: when the file can't be read.
+    :raises InvalidInputError: when it is no Arrow IPC stream.
+    """
+
+def serve(settings: str) -> int:
+    """Run the scoring process until SIGTERM or SIGINT, drain, and give the exit code 0. Main thread only.
+
+    ``settings`` is a JSON object: ``home`` and ``library`` (path of onnxruntime's shared library) are needed.
+    Optional are ``listen``, ``admin`` (``"127.0.0.1:8000"``), ``control`` (``"http://127.0.0.1:8010"``),
+    ``node_key``, ``threads``, ``body_limit``, ``body_seconds``, ``header_seconds``, ``connections``,
+    ``drain_seconds``, ``pane_rows``, ``pane_seconds``, ``shadow_queue``, and ``log`` with ``fsync``
+    (``"os"``, ``"group"``, ``"durable"``), ``ring_records``, ``ring_bytes``, ``batch_rows``,
+    ``batch_milliseconds``, ``segment_bytes``, ``segment_seconds``. Numbers are whole. Logs go to standard
+    error, one JSON object a line; the environment's ``RUST_LOG`` chooses which.
+
+    :raises SettingsError: when a setting is unknown or unusable, or the library does not load.
+    :raises HomeMissingError: when there is no such folder.
+    :raises HomeLockedError: when another scoring process holds the home.
+    :raises PortInUseError: when a port is taken.
     """

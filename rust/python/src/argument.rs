@@ -45,6 +45,9 @@ pub(crate) enum ArgumentError {
     /// Counts of two different sets of bins.
     #[error("live has {found} bins, reference {expected}")]
     Bins { expected: usize, found: usize },
+    /// A file that is no log segment.
+    #[error("{0}")]
+    Segment(std::io::Error),
     /// A significance level outside (0, 1).
     #[error("alpha must be between 0 and 1, got {0}")]
     Alpha(f64),

@@ -1,15 +1,13 @@
 //! `Counters`: live values counted against a profile.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
 use numpy::{PyArray1, ToPyArray};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList};
-use tidegate_drift as drift;
-use tidegate_drift::{Counts, CountsError, FeatureCounts, FeatureProfile, VariantCounts, counts_ipc};
+use tidegate_drift::{self as drift, Counts, FeatureCounts, FeatureProfile, VariantCounts, counts_ipc};
 use tidegate_model::BytesColumn;
 
 use crate::argument::ArgumentError;
+use crate::counted::Counted;
 use crate::error::raise;
 use crate::feature::{position, with_numbers};
 use crate::gil::detached;
@@ -19,23 +17,14 @@ use crate::{arrays, statistics};
 /// Counts of live values, feature by feature.
 #[pyclass(frozen, module = "tidegate._native")]
 pub(crate) struct Counters {
-    profile: Arc<drift::ReferenceProfile>,
-    state: Mutex<State>,
-}
-
-struct State {
-    /// What was counted since the last reading.
-    fresh: drift::Counters,
-    counts: Counts,
+    counted: Counted,
 }
 
 #[pymethods]
 impl Counters {
     #[new]
     fn new(profile: &Bound<'_, ReferenceProfile>) -> Self {
-        let profile = Arc::clone(&profile.get().profile);
-        let counts = Counts::zero(&profile);
-        Self::with(profile, counts)
+        Self { counted: Counted::new(&profile.get().profile) }
     }
 
     /// The counts of a variant, read from the scoring process's Arrow IPC stream.
@@ -48,21 +37,18 @@ impl Counters {
         variant: &str,
         shadow: Option<bool>,
     ) -> PyResult<Self> {
-        let profile = Arc::clone(&profile.get().profile);
         let variants = detached(py, || counts_ipc::decode(data))?;
-        let mut found = variants.iter().filter(|counts| counts.variant == variant);
-        let mut found =
-            found.by_ref().filter(|counts| shadow.is_none_or(|shadow| counts.shadow == shadow)).peekable();
-        if found.peek().is_none() {
+        let same = |found: &&VariantCounts| {
+            found.variant == variant && shadow.is_none_or(|shadow| found.shadow == shadow)
+        };
+        if !variants.iter().any(|found| same(&found)) {
             let found: Vec<_> = variants.iter().map(|counts| counts.variant.as_str()).collect();
             let (variant, found) = (variant.to_owned(), found.join(", "));
             return Err(raise(py, &ArgumentError::UnknownVariant { variant, found }));
         }
-        let mut counts = Counts::zero(&profile);
-        found
-            .try_for_each(|variant| counts.add(&variant.counts(&profile)?))
-            .map_err(|error: CountsError| raise(py, &error))?;
-        Ok(Self::with(profile, counts))
+        let counted = Counted::new(&profile.get().profile);
+        detached(py, || variants.iter().filter(same).try_for_each(|found| counted.add_variant(found)))?;
+        Ok(Self { counted })
     }
 
     /// These counts as the scoring process writes them: an Arrow IPC stream of one variant.
@@ -74,27 +60,26 @@ impl Counters {
         version: &str,
         shadow: bool,
     ) -> PyResult<Bound<'py, PyBytes>> {
-        let counts = self.counts(py)?;
+        let profile = &self.counted.profile;
+        let counts = detached(py, || self.counted.counts())?;
         let encode =
-            || counts_ipc::encode(&[VariantCounts::new(variant, version, shadow, &self.profile, &counts)?]);
+            || counts_ipc::encode(&[VariantCounts::new(variant, version, shadow, profile, &counts)?]);
         Ok(PyBytes::new(py, &detached(py, encode)?))
     }
 
     /// Counts an array of numbers; NaN is missing.
     #[pyo3(signature = (name, values, role = "input"))]
     fn numeric(&self, py: Python<'_>, name: &str, values: &Bound<'_, PyAny>, role: &str) -> PyResult<()> {
-        let index = position(py, &self.profile, name, role)?;
+        let index = position(py, &self.counted.profile, name, role)?;
         let data = arrays::numbers(name, values)?;
-        detached(py, || {
-            let state = self.state();
-            with_numbers!(&data, values => state.fresh.count(index, values, 0, 1), Ok(()))
-        })
+        let count = |fresh: &drift::Counters| with_numbers!(&data, values => fresh.count(index, values, 0, 1), Ok(()));
+        detached(py, || self.counted.count(count))
     }
 
     /// Counts str or bytes; None is missing.
     #[pyo3(signature = (name, values, role = "input"))]
     fn categorical(&self, py: Python<'_>, name: &str, values: &Bound<'_, PyAny>, role: &str) -> PyResult<()> {
-        let index = position(py, &self.profile, name, role)?;
+        let index = position(py, &self.counted.profile, name, role)?;
         let (mut column, mut missing) = (BytesColumn::with_capacity(0, 0), 0);
         for (at, value) in values.try_iter()?.enumerate() {
             match arrays::text(name, at, &value?)? {
@@ -102,22 +87,26 @@ impl Counters {
                 None => missing += 1,
             }
         }
-        detached(py, || {
-            let state = self.state();
-            state.fresh.count_bytes(index, column.iter(), None)?;
+        let count = |fresh: &drift::Counters| {
+            fresh.count_bytes(index, column.iter(), None)?;
             // Against itself, so that each is a missing value.
-            state.fresh.count_bytes(index, std::iter::repeat_n(&b""[..], missing), Some(b""))
-        })
+            fresh.count_bytes(index, std::iter::repeat_n(&b""[..], missing), Some(b""))
+        };
+        detached(py, || self.counted.count(count))
     }
 
     /// Adds the other's counts.
     fn add(&self, py: Python<'_>, other: &Bound<'_, Self>) -> PyResult<()> {
-        self.combine(py, other, Counts::add)
+        let other = &other.get().counted;
+        let theirs = detached(py, || other.counts())?;
+        detached(py, || self.counted.combine(Counts::add, &theirs))
     }
 
     /// Takes away the other's counts, which must be part of these.
     fn subtract(&self, py: Python<'_>, other: &Bound<'_, Self>) -> PyResult<()> {
-        self.combine(py, other, Counts::subtract)
+        let other = &other.get().counted;
+        let theirs = detached(py, || other.counts())?;
+        detached(py, || self.counted.combine(Counts::subtract, &theirs))
     }
 
     /// Rows counted, with a value or without.
@@ -161,44 +150,12 @@ impl Counters {
     /// PSI and KS of every feature, one dict each.
     #[pyo3(signature = (alpha = 0.05))]
     fn statistics<'py>(&self, py: Python<'py>, alpha: f64) -> PyResult<Bound<'py, PyList>> {
-        let counts = self.counts(py)?;
-        statistics::of(py, &self.profile, &counts, alpha)
+        let counts = detached(py, || self.counted.counts())?;
+        statistics::of(py, &self.counted.profile, &counts, alpha)
     }
 }
 
 impl Counters {
-    fn with(profile: Arc<drift::ReferenceProfile>, counts: Counts) -> Self {
-        let fresh = drift::Counters::new(&profile);
-        Self { profile, state: Mutex::new(State { fresh, counts }) }
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The state with everything fresh added to the counts.
-    fn settled(&self, py: Python<'_>) -> PyResult<MutexGuard<'_, State>> {
-        let mut state = self.state();
-        let State { fresh, counts } = &mut *state;
-        fresh.drain_into(counts).map_err(|error| raise(py, &error))?;
-        Ok(state)
-    }
-
-    fn counts(&self, py: Python<'_>) -> PyResult<Counts> {
-        Ok(self.settled(py)?.counts.clone())
-    }
-
-    fn combine(
-        &self,
-        py: Python<'_>,
-        other: &Bound<'_, Self>,
-        with: fn(&mut Counts, &Counts) -> Result<(), CountsError>,
-    ) -> PyResult<()> {
-        // A copy first: the other may be this one.
-        let theirs = other.get().counts(py)?;
-        with(&mut self.settled(py)?.counts, &theirs).map_err(|error| raise(py, &error))
-    }
-
     fn of<T>(
         &self,
         py: Python<'_>,
@@ -206,8 +163,8 @@ impl Counters {
         role: &str,
         read: impl FnOnce(&FeatureProfile, &FeatureCounts) -> T,
     ) -> PyResult<T> {
-        let index = position(py, &self.profile, name, role)?;
-        let state = self.settled(py)?;
-        Ok(read(&self.profile.features()[index], &state.counts.features()[index]))
+        let index = position(py, &self.counted.profile, name, role)?;
+        let counts = detached(py, || self.counted.counts())?;
+        Ok(read(&self.counted.profile.features()[index], &counts.features()[index]))
     }
 }

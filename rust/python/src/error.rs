@@ -22,7 +22,11 @@ pub(crate) fn raise(py: Python<'_>, fault: &impl Fault) -> PyErr {
     let mut text = fault.to_string();
     let mut source = fault.source();
     while let Some(cause) = source {
-        text = format!("{text}: {cause}");
+        let cause_text = cause.to_string();
+        // Some errors show their cause themselves.
+        if !text.ends_with(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
         source = cause.source();
     }
     let class = py.import("tidegate.errors").and_then(|errors| errors.getattr(fault.class()));

@@ -3,12 +3,18 @@
 mod argument;
 mod arrays;
 mod builder;
+mod counted;
 mod counters;
 mod error;
 mod feature;
 mod gil;
+mod loader;
 mod profile;
+mod recovery;
 mod scorer;
+mod serve;
+mod settings;
+mod signals;
 mod statistics;
 mod traffic;
 
@@ -22,7 +28,11 @@ mod _native {
     #[pymodule_export]
     use crate::profile::ReferenceProfile;
     #[pymodule_export]
+    use crate::recovery::recover;
+    #[pymodule_export]
     use crate::scorer::Scorer;
+    #[pymodule_export]
+    use crate::serve::serve;
     #[pymodule_export]
     use crate::statistics::psi;
     #[pymodule_export]
