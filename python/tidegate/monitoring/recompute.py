@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class _Live:
-    """The live values of a feature: present ones only, and how many are missing."""
+    """The live values of a feature: the present ones (numbers ascending), and how many are missing."""
 
     values: NDArray[Any]
     missing: int
@@ -86,7 +86,7 @@ def largest(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 def _numbers(column: pl.Series) -> _Live:
     values = column.cast(pl.Float64).fill_null(float("nan")).to_numpy()
-    present = values[~np.isnan(values)]
+    present = np.sort(values[~np.isnan(values)])
     return _Live(present, len(values) - len(present))
 
 
@@ -158,13 +158,13 @@ def _psi(reference: NDArray[Any], live: NDArray[Any]) -> float | None:
 
 def _ks_numerator(points: NDArray[np.float64], reference: NDArray[Any], values: NDArray[np.float64]) -> int:
     """The largest |L m - R n| at and just below the reference points, in integers."""
-    ordered, n, m = np.sort(values), len(values), int(reference.sum())
+    n, m = len(values), int(reference.sum())
     exact: Any = np.int64 if n * m < 2**62 else np.object_
     total = np.cumsum(reference)
     largest_seen = 0
     for reached, steps in (
-        (np.searchsorted(ordered, points, side="left"), total[0::2][:-1]),
-        (np.searchsorted(ordered, points, side="right"), total[1::2]),
+        (np.searchsorted(values, points, side="left"), total[0::2][:-1]),
+        (np.searchsorted(values, points, side="right"), total[1::2]),
     ):
         apart = np.abs(reached.astype(exact) * m - steps.astype(exact) * n)
         largest_seen = max(largest_seen, int(apart.max(initial=0)))
@@ -178,8 +178,9 @@ def _scipy_ks(reference: NDArray[np.float64], live: NDArray[np.float64]) -> floa
         return None
     if not len(live) or not len(reference):
         return None
-    with np.errstate(all="ignore"):  # its p-value, which is not used, divides by zero for one row
-        return float(ks_2samp(reference, live, method="asymp").statistic)
+    # One-sided twice: the two-sided p-value, which nobody asks for, takes longer than all the rest.
+    sides = (ks_2samp(reference, live, side, method="asymp").statistic for side in ("less", "greater"))
+    return float(max(sides))
 
 
 def _beside(
