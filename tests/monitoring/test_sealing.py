@@ -76,3 +76,13 @@ def test_sealed_files_open_with_polars_alone(tmp_path: Path) -> None:
     frame = pl.read_parquet(tmp_path / file.path)
     assert frame["input.x"].dtype == pl.Float32
     assert frame["event_time"].dtype == pl.Datetime("us", "UTC")
+
+
+def test_a_damaged_segment_hides_nothing_else(tmp_path: Path) -> None:
+    folder = tmp_path / "predictions" / "e"
+    segment(folder, [scored("a")], pid=DEAD)
+    damaged = segment(folder, [scored("b")], pid=DEAD, number=1)
+    damaged.write_bytes(b"\0" * 64 + damaged.read_bytes()[64:])
+    assert logs.predictions(tmp_path, "e").collect()["prediction_id"].to_list() == ["a"]
+    assert [file.rows for file in seal(tmp_path, lambda _: None)] == [1]
+    assert damaged.exists()

@@ -14,8 +14,8 @@ import polars as pl
 import pytest
 
 from tidegate._native import ReferenceProfile
-from tidegate.errors import InternalError, InvalidInputError, PreconditionError
-from tidegate.training.jobs import Limits, Progress, TrainJob
+from tidegate.errors import InternalError, InvalidInputError, ModelRefusedError, PreconditionError
+from tidegate.training.jobs import Limits, ProbeJob, Progress, TrainJob
 from tidegate.training.launch import run_job
 from training.samples import flights, recipe, written
 
@@ -75,14 +75,17 @@ def test_names_what_is_wrong_with_the_data(tmp_path: Path, frame: pl.DataFrame, 
 
 
 def test_a_crash_is_told_with_its_stage(tmp_path: Path) -> None:
-    job = TrainJob(dataset=written(tmp_path), recipe=recipe("logistic_regression"))
-
     def crash(step: Progress) -> None:
-        if step.stage == "fitting":
+        if step.stage in {"fitting", "loading"}:
             os.kill(children()[0], signal.SIGSEGV)
 
+    job = TrainJob(dataset=written(tmp_path), recipe=recipe("logistic_regression"))
     with pytest.raises(InternalError, match="the train worker was killed by SIGSEGV while fitting"):
         run_job(job, tmp_path / "job", crash)
+    model = Path(__file__).parents[1] / "data" / "matrix.onnx"
+    # A probe that crashes is the model's fault.
+    with pytest.raises(ModelRefusedError, match="the probe worker was killed by SIGSEGV while loading"):
+        run_job(ProbeJob(onnx=model), tmp_path / "job", crash)
 
 
 @pytest.mark.parametrize(

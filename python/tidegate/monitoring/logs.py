@@ -6,9 +6,12 @@ from datetime import datetime
 from pathlib import Path
 
 import polars as pl
+import structlog
 
 from tidegate.errors import InvalidInputError, UnavailableError
 from tidegate.monitoring.segments import SEALED, growing, read_growing
+
+log = structlog.get_logger()
 
 TIME = pl.Datetime("us", "UTC")
 PREDICTIONS: dict[str, pl.DataType] = {
@@ -116,7 +119,7 @@ def _spool(spool: Path, endpoint: str, schema: dict[str, pl.DataType]) -> pl.Laz
 def _read(folder: Path, schema: dict[str, pl.DataType]) -> pl.LazyFrame:
     frames = [pl.LazyFrame(schema=schema)]
     # First what grows, then what is sealed: a segment that is sealed in between is seen twice, never missed.
-    segments = {segment.path: read_growing(segment.path)[0] for segment in growing(folder)}
+    segments = {segment.path: _whole(segment.path) for segment in growing(folder)}
     sealed = sorted(folder.glob(f"*{SEALED}"))
     frames += [pl.scan_parquet(path) for path in sealed]
     twins = {path.stem for path in sealed}
@@ -124,6 +127,14 @@ def _read(folder: Path, schema: dict[str, pl.DataType]) -> pl.LazyFrame:
         frame.lazy() for path, frame in segments.items() if frame is not None and path.stem not in twins
     ]
     return pl.concat(frames, how="diagonal_relaxed")
+
+
+def _whole(path: Path) -> pl.DataFrame | None:
+    try:
+        return read_growing(path)[0]
+    except InvalidInputError:
+        log.exception("a damaged segment is left out", file=str(path))
+        return None
 
 
 def _utc(time: datetime, name: str) -> datetime:

@@ -8,10 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
+import structlog
 
-from tidegate.errors import InternalError
+from tidegate.errors import InternalError, InvalidInputError
 from tidegate.monitoring.segments import GROWING, SEALED, finished, growing, read_growing
 from tidegate.types import Value
+
+log = structlog.get_logger()
 
 SPOOLS = ("predictions", "labels", "drift")
 
@@ -46,7 +49,11 @@ def seal(home: Path, record: Callable[[SealedFile], None]) -> list[SealedFile]:
                     record(done[-1])
                     left.unlink()
             for segment in finished(growing(folder)):
-                sealed = _seal(home, segment.path)
+                try:
+                    sealed = _seal(home, segment.path)
+                except InvalidInputError:
+                    log.exception("a damaged segment is not sealed", file=str(segment.path))
+                    continue
                 if sealed is not None:
                     done.append(sealed)
                     record(sealed)

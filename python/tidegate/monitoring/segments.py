@@ -54,6 +54,7 @@ def read_growing(path: Path) -> tuple[pl.DataFrame | None, int]:
 
     Raises:
         FileNotFoundError: it was sealed meanwhile.
+        InvalidInputError: it is no Arrow IPC stream.
 
     """
     from tidegate._native import recover
