@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,17 +20,17 @@ def serve() -> Iterator[Servers]:
     servers.end()
 
 
-@pytest.fixture
-def reference(tmp_path: Path) -> Path:
-    path = tmp_path / "reference.parquet"
+@pytest.fixture(scope="session")
+def reference(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("reference") / "reference.parquet"
     schema = {"carrier": pl.String(), "distance": pl.Float32(), "hour": pl.Int64()}
     pl.DataFrame(rows(500), schema=schema).write_parquet(path)
     return path
 
 
-@pytest.fixture
-def served_home(home: Path, reference: Path) -> Path:
-    """A home whose endpoint ``flight`` is answered by two versions of a real model."""
+@pytest.fixture(scope="session")
+def made_once(tmp_path_factory: pytest.TempPathFactory, reference: Path) -> Path:
+    home = Path(tidegate.init(tmp_path_factory.mktemp("made") / "home")["home"])
     with tidegate.open(home) as verbs:
         verbs.create_model("delay")
         for threshold in (0.5, 0.6):
@@ -39,3 +40,9 @@ def served_home(home: Path, reference: Path) -> Path:
         )
         verbs.set_traffic("flight", {"1": 0.5, "2": 0.5})
     return home
+
+
+@pytest.fixture
+def served_home(made_once: Path, tmp_path: Path) -> Path:
+    """A home whose endpoint ``flight`` is answered by two versions of a real model."""
+    return Path(shutil.copytree(made_once, tmp_path / "home"))

@@ -239,3 +239,38 @@ def test_quickstart(tmp_path: Path, reference: Path) -> None:
     assert (again["answer"]["version"], again["drift"][0]["rows"]) == ("1", 2)
     refused = run("--reference", "none.parquet")
     assert (refused.returncode, refused.stderr) == (2, "error: there is no file none.parquet\n")
+
+
+def test_what_people_read(served_home: Path, serve: Servers, wait_until: Wait) -> None:
+    serve(served_home)
+
+    def shown(*arguments: str, text: str | None = None) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", "tidegate", *arguments, "--home", str(served_home)],
+            capture_output=True,
+            text=True,
+            check=False,
+            input=text,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    scored = shown("score", "flight", "--routing-key", "N1", text=json.dumps(rows(30)))
+    assert "30 rows by delay version" in scored
+    assert "... and 10 more" in scored
+    prediction = scored.split()[1].removesuffix(":")
+    label = {"prediction_id": prediction, "row": 0, "label": True}
+    assert shown("feedback", "--endpoint", "flight", text=json.dumps(label)) == "1 labels accepted\n"
+    assert "100.00%" not in shown("status")
+    assert "(score)" in shown("drift", "flight", "--all")
+    with Client(home=served_home) as client:
+        wait_until(lambda: client.performance("flight")["periods"])
+    assert "labelled" in shown("performance", "flight", "--by", "day")
+    told = shown("lineage", prediction)
+    for name in (
+        "endpoint    flight, generation 1",
+        "dataset     delay-reference 1, 500 rows",
+        "recipe",
+        "code",
+    ):
+        assert name in told
