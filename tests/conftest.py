@@ -12,9 +12,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from tests.delay import register
 
 import tidegate
-from tests.delay import register
 from tidegate import Installation
 from tidegate.access import Access
 from tidegate.audit import Audit

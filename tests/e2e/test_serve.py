@@ -25,6 +25,7 @@ from tidegate.errors import (
     NotFoundError,
     PreconditionError,
 )
+from tidegate.gateway.control import seal_finished
 from tidegate.store import read_server
 
 Wait = Callable[..., None]
@@ -157,6 +158,33 @@ def test_killed_scoring_comes_back(served_home: Path, serve: Servers, wait_until
         died = [entry for entry in verbs.audit.entries(limit=1000) if entry["action"] == "scoring.died"]
     assert [entry["detail"]["ending"] for entry in died] == ["was killed by SIGKILL"]
     assert died[0]["detail"]["ran"] == ["flight: delay 1", "flight: delay 2"]
+
+
+def test_finished_logs_are_sealed_and_stay_readable(
+    served_home: Path, serve: Servers, wait_until: Wait
+) -> None:
+    server = serve(served_home)
+    with Client(home=served_home) as client:
+        ids = [client.score("flight", rows(10))["prediction_id"] for _ in range(3)]
+
+        def logged() -> int:
+            return sum(period["rows"] for period in client.performance("flight")["periods"])
+
+        wait_until(lambda: logged() == 30)
+        os.kill(server.ready.scoring_pid, signal.SIGKILL)
+        wait_until(lambda: answers(server.ready.data))
+        wait_until(lambda: logged() == 31)
+    assert server.end() == 0
+    with tidegate.open(served_home) as verbs:
+        seal_finished(verbs)
+        sealed = verbs.registry.segments.all("predictions", "flight")
+        assert sorted(segment.rows for segment in sealed) == [1, 30]
+        for segment in sealed:
+            assert (served_home / segment.path).is_file()
+        assert list((served_home / "predictions" / "flight").glob("*.arrows")) == []
+        assert len(verbs.lineage(ids[2])["prediction"]["rows"]) == 10
+        seal_finished(verbs)
+        assert verbs.registry.segments.all("predictions", "flight") == sealed
 
 
 def test_scoring_outlives_control_and_is_adopted(served_home: Path, serve: Servers, wait_until: Wait) -> None:
