@@ -186,9 +186,9 @@ def test_undefined_figures_are_left_out_of_charts_and_dashes_in_tables(result: d
     view.conclude(result)
     shown = console.export_text()
     assert "2013-03" in shown
-    assert "50.0%" in shown
+    assert "50%" in shown
     assert "–" in shown
-    assert "1 of 3: temp" in shown
+    assert "1/3" in shown
     assert "200 logged" in shown
 
 

@@ -48,13 +48,13 @@ def inline(svg: str, name: str) -> str:
     return re.sub(r'(xlink:href|href)="#([^"]+)"', rf'\1="#{name}-\2"', svg)
 
 
-def _monthly(rows: Rows, value: str, title: str, *, zero: bool) -> Any:
+def _monthly(rows: Rows, value: str, title: str, *, zero: bool, colours: list[str] = SERIES) -> Any:
     import altair as alt
 
     base = alt.Chart(alt.InlineData(values=rows)).encode(
         x=alt.X("month:O", title=None, axis=alt.Axis(labelAngle=0, grid=False)),
         y=alt.Y(f"{value}:Q", title=title, scale=alt.Scale(zero=zero, nice=True)),
-        color=alt.Color("series:N", title=None, scale=alt.Scale(range=SERIES), sort=_order(rows)),
+        color=alt.Color("series:N", title=None, scale=alt.Scale(range=colours), sort=_order(rows)),
     )
     lines = base.mark_line(strokeWidth=2.2)
     return (lines + base.mark_point(filled=True, size=42, opacity=1)).properties(width=_WIDTH, height=_HEIGHT)
@@ -69,7 +69,7 @@ def _brier(rows: Rows) -> Any:
 
 
 def _rate(rows: Rows) -> Any:
-    return _monthly(rows, "rate", "share of flights", zero=True)
+    return _monthly(rows, "rate", "share of flights", zero=True, colours=[*SERIES[:2], INK])
 
 
 def _share(rows: Rows) -> Any:

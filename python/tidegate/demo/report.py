@@ -61,12 +61,8 @@ def _by_version(result: dict[str, Any], name: str, *, answering: bool = False) -
 
 
 def _rates(result: dict[str, Any]) -> Rows:
-    """How many were late, beside what the answering versions expected."""
-    rows: Rows = [
-        {"month": month["month"], "series": "really late", "rate": month["late_rate"]}
-        for month in result["months"]
-        if month["late_rate"] is not None
-    ]
+    """What the answering versions expected, beside how many really were late."""
+    rows: Rows = []
     for one in result["models"]:
         if not one["work"] or one["work"] == "shadow":
             continue
@@ -75,7 +71,11 @@ def _rates(result: dict[str, Any]) -> Rows:
             if mean is not None:
                 series = f"mean score of {one['version']} {one['name']}"
                 rows.append({"month": month["month"], "series": series, "rate": mean})
-    return rows
+    return rows + [
+        {"month": month["month"], "series": "really late", "rate": month["late_rate"]}
+        for month in result["months"]
+        if month["late_rate"] is not None
+    ]
 
 
 def _magnitudes(result: dict[str, Any]) -> Rows:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -40,7 +40,7 @@ class View:
 
     def say(self, text: str) -> None:
         """One line of what was found."""
-        self.console.print(f"  {text}", highlight=False)
+        self.console.print(f"  {text}", highlight=False, soft_wrap=True)
 
     @contextmanager
     def bars(self) -> Iterator[Progress]:
@@ -80,11 +80,11 @@ class View:
 def models_table(result: dict[str, Any]) -> Table:
     """What was trained, and what each version does."""
     table = _table("Models, judged on held-out rows")
-    table.add_column("version")
-    table.add_column("model")
-    for name in ("features", "AUC", "Brier", "accuracy", "ONNX off by", "seconds"):
-        table.add_column(name, justify="right")
-    table.add_column("work")
+    for name in ("version", "model"):
+        table.add_column(name, no_wrap=True)
+    for name in ("inputs", "AUC", "Brier", "ONNX\noff by", "seconds"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("traffic", no_wrap=True)
     for one in result["models"]:
         table.add_row(
             one["version"],
@@ -92,7 +92,6 @@ def models_table(result: dict[str, Any]) -> Table:
             str(one["features"]),
             figure(one["auc"]),
             figure(one["brier"], 4),
-            figure(one["accuracy"]),
             f"{one['conversion_difference']:.1e}",
             f"{one['seconds']:.1f}",
             one["work"],
@@ -108,27 +107,29 @@ def months_table(result: dict[str, Any]) -> Table:
     answering = [one for one in at_work if one["work"] != "shadow"]
     names = ["rows", "late", *(f"share\nof {one['version']}" for one in answering)]
     names += [f"AUC\nof {one['version']}{'*' if one['work'] == 'shadow' else ''}" for one in at_work]
+    names += ["drifted"]
     for name in names:
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("features drifted")
+    table.add_column("furthest", no_wrap=True)
     for month in result["months"]:
         versions = month["versions"]
         table.add_row(
             month["month"],
             f"{month['rows']:,}",
             percent(month["late_rate"]),
-            *(percent(versions.get(one["version"], {}).get("share")) for one in answering),
+            *(percent(versions.get(one["version"], {}).get("share"), 0) for one in answering),
             *(figure(versions.get(one["version"], {}).get("auc")) for one in at_work),
-            drifted(month),
+            f"{len(month['drifted'])}/{len(month['features'])}",
+            *month["drifted"][:1],
         )
-    table.caption = "* shadow: scored, never answered"
+    if len(at_work) > len(answering):
+        table.caption = "* shadow: scored, never answered"
     return table
 
 
 def _table(title: str) -> Table:
-    return Table(
-        title=title, title_justify="left", caption_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0)
-    )
+    left: JustifyMethod = "left"
+    return Table(title=title, title_justify=left, caption_justify=left, box=SIMPLE_HEAD, padding=0)
 
 
 def drifted(month: dict[str, Any], named: int = 3) -> str:
@@ -143,6 +144,6 @@ def figure(value: float | None, digits: int = 3) -> str:
     return "–" if value is None else f"{value:.{digits}f}"
 
 
-def percent(value: float | None) -> str:
+def percent(value: float | None, digits: int = 1) -> str:
     """A share in percent, or a dash."""
-    return "–" if value is None else f"{value:.1%}"
+    return "–" if value is None else f"{value:.{digits}%}"
