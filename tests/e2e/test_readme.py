@@ -1,0 +1,167 @@
+"""Every command of the README is run, in its order, against a home and a server of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import polars as pl
+import pytest
+
+from tidegate.gateway import Ready
+
+ROOT = Path(__file__).resolve().parents[2]
+MATRIX = ROOT / "tests" / "data" / "matrix.onnx"
+BLOCKS = [
+    block.strip().splitlines()
+    for block in re.findall(r"^```sh\n(.*?)^```", (ROOT / "README.md").read_text(), re.M | re.S)
+]
+COMMANDS = [line for block in BLOCKS for line in block]
+SERVED = next(number for number, line in enumerate(COMMANDS) if line == "tidegate serve")
+SLOW = {"make demo", "make test", "make test-slow", "make bench"}
+
+
+def test_the_readme_has_the_commands_that_these_tests_know() -> None:
+    assert len(BLOCKS) == 5
+    known = ("make ", "tidegate ", "curl ")
+    assert len(COMMANDS) >= 20
+    assert all(line.startswith(known) for line in COMMANDS)
+
+
+@pytest.mark.parametrize("line", [line for line in COMMANDS if line.startswith("make ")])
+def test_make_targets(line: str) -> None:
+    done = subprocess.run(
+        [*shlex.split(line), "--dry-run"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the files that the README speaks of."""
+    place = tmp_path_factory.mktemp("readme")
+    width = 4
+    rows = pl.DataFrame(
+        {f"f{column}": [float((7 * row + column) % 11) for row in range(200)] for column in range(width)}
+    )
+    (place / "model.onnx").write_bytes(MATRIX.read_bytes())
+    rows.cast(pl.Float32).write_parquet(place / "reference.parquet")
+    (place / "records.json").write_text(json.dumps(rows.head(3).to_dicts()))
+    return place
+
+
+class Shell:
+    """Runs the README's lines in one folder, with the README's ports moved to free ones."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.bases: dict[str, str] = {}
+        """Where the README's addresses really are."""
+        scripts = Path(sys.executable).parent
+        self.environment = {
+            **os.environ,
+            **dict.fromkeys(("TIDEGATE_PORT", "TIDEGATE_ADMIN_PORT", "TIDEGATE_CONTROL_PORT"), "0"),
+            "PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}",
+        }
+
+    def arguments(self, line: str) -> list[str]:
+        for written, real in self.bases.items():
+            line = line.replace(written, real)
+        return shlex.split(line)
+
+    def run(self, line: str) -> str:
+        done = subprocess.run(
+            self.arguments(line),
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        assert done.returncode == 0, f"{line}: {done.stderr}"
+        return done.stdout
+
+
+@pytest.fixture(scope="module")
+def shell(folder: Path) -> Shell:
+    return Shell(folder)
+
+
+@pytest.fixture(scope="module")
+def served(shell: Shell) -> Iterator[Shell]:
+    """The README's first terminal: all its commands until ``tidegate serve``, which stays."""
+    start = next(number for number, line in enumerate(COMMANDS) if line == "tidegate init")
+    for line in COMMANDS[start:SERVED]:
+        shell.run(line)
+    server = subprocess.Popen(
+        shell.arguments("tidegate serve --json"),
+        cwd=shell.folder,
+        env=shell.environment,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert server.stdout is not None
+        ready = Ready.model_validate_json(server.stdout.readline())
+        written = [f"http://127.0.0.1:{port}" for port in (8000, 8002, 8010)]
+        shell.bases = dict(zip(written, (ready.data, ready.admin, ready.control), strict=True))
+        yield shell
+    finally:
+        server.terminate()
+        server.communicate(timeout=60)
+    assert server.returncode == 0
+
+
+def test_the_second_terminal(served: Shell) -> None:
+    shown: dict[str, str] = {}
+    scored: dict[str, Any] = {}
+    for line in COMMANDS[SERVED + 1 :]:
+        if line.startswith("make "):
+            continue
+        if line.startswith("tidegate feedback"):
+            label = {"prediction_id": scored["prediction_id"], "row": 0, "label": 1}
+            (served.folder / "labels.json").write_text(json.dumps([label]))
+        shown[line] = served.run(line)
+        if line.startswith("tidegate score"):
+            answer = json.loads(shown[line])
+            scored = answer[0] if isinstance(answer, list) else answer
+    assert json.loads(shown["curl -s http://127.0.0.1:8000/v2/health/ready"]) == {"ready": True}
+    assert json.loads(shown["curl -s http://127.0.0.1:8000/v2/models/delays"])["versions"] == ["1"]
+    assert "tidegate_requests_total" in shown["curl -s http://127.0.0.1:8002/metrics"]
+    assert "whole" in shown["tidegate audit verify"]
+    lineage = json.loads(served.run(f"tidegate lineage {scored['prediction_id']} --json"))
+    assert lineage["prediction"]["version"] == "1"
+    key = (served.folder / ".tidegate" / "owner.key").read_text().strip()
+    headers = {"authorization": f"Bearer {key}"}
+    url = f"{served.bases['http://127.0.0.1:8010']}/openapi.json"
+    assert "paths" in httpx.get(url, headers=headers, trust_env=False).json()
+
+
+def test_quickstart(shell: Shell, tmp_path: Path) -> None:
+    line = next(line for line in COMMANDS if line.startswith("tidegate quickstart"))
+    home = tmp_path / "home"
+    assert "drift counts 1 rows" in shell.run(f"{line} --home {home} --no-wait")
+
+
+@pytest.mark.slow
+def test_make_demo(tmp_path: Path) -> None:
+    home = tmp_path / "demo-home"
+    done = subprocess.run(
+        ["make", "demo", f"DEMO=--months 3 --home {home}"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert (home / "report.html").exists()
