@@ -36,7 +36,10 @@ fn a_read_includes_the_batch_that_was_being_counted() {
         });
         wait_begun.recv().unwrap();
         let reader = scope.spawn(move || rows(&tap.counts()));
-        // The reader has flipped, or will; either way thread 1 goes on counting meanwhile.
+        while tap.active.load(Ordering::SeqCst) == 0 {
+            thread::yield_now();
+        }
+        // The reader has flipped and waits for thread 0; thread 1 goes on counting meanwhile.
         for _ in 0..100 {
             tap.count(1, 1, 0, |counters| counters.count(0, &[1.0], 0, 1)).unwrap();
         }

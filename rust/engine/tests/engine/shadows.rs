@@ -46,27 +46,27 @@ fn a_shadow_scores_everything_and_answers_nothing() {
 #[test]
 fn a_slow_shadow_costs_only_itself() {
     let home = Home::new();
-    let mut bench = Bench::with(&home, |config| config.shadow_queue = 8);
+    let mut bench = Bench::with(&home, |config| config.shadow_queue = 128);
     let plan = vec![bench.variant("1", "scale 1", 1.0, &[(0, 99)]), bench.shadow("2", "gated 1")];
     bench.install(1, plan);
     let endpoint = bench.engine.deployment().default_endpoint.clone().unwrap();
     let mut worker = bench.worker();
-    for n in 1..=100 {
+    for n in 1..=300 {
         worker.score(&endpoint, request(batch(&rows(n, 1), None))).unwrap();
     }
     let waiting = bench.engine.status();
     assert_eq!(waiting.shadows.scored, 0, "the shadow waits at the gate");
-    assert_eq!(waiting.shadows.queued + waiting.shadows.dropped, 100);
-    assert!((8..=9).contains(&waiting.shadows.queued), "{:?}", waiting.shadows);
-    assert_eq!(waiting.endpoints[0].variants[0].rows, 100);
+    assert_eq!(waiting.shadows.queued + waiting.shadows.dropped, 300);
+    assert!((128..=129).contains(&waiting.shadows.queued), "{:?}", waiting.shadows);
+    assert_eq!(waiting.endpoints[0].variants[0].rows, 300);
 
     bench.gate.open();
     bench.engine.flush().unwrap();
     let status = bench.engine.status();
     assert_eq!(status.shadows.scored, status.shadows.queued);
     assert_eq!(bench.counts("2").features()[0].rows(), status.shadows.scored);
-    assert_eq!(bench.counts("1").features()[0].rows(), 100);
-    assert_eq!(row_count(&home.batches("predictions")), 100 + status.shadows.scored);
+    assert_eq!(bench.counts("1").features()[0].rows(), 300);
+    assert_eq!(row_count(&home.batches("predictions")), 300 + status.shadows.scored);
 }
 
 #[test]
