@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -59,18 +60,30 @@ def prepare(
 
 
 def train(dataset: Path, folder: Path, progress: Callable[[str, Progress], None]) -> list[Trained]:
-    """Trains every recipe on ``dataset``; ``progress`` is told each worker's steps by the recipe's name."""
+    """Trains every recipe on ``dataset``; ``progress`` is told each worker's steps by the recipe's name.
+
+    When one fails, or the demo is interrupted, no other is begun and those that run end with their next step.
+    """
+    ended = threading.Event()
+
+    def step(recipe: Recipe, done: Progress) -> None:
+        if ended.is_set():
+            raise CancelledError
+        progress(recipe.name, done)
 
     def run(recipe: Recipe) -> Trained:
+        if ended.is_set():
+            raise CancelledError
         begun = time.monotonic()
         job = TrainJob(dataset=dataset, recipe=recipe)
-        result = run_job(job, folder / recipe.name, lambda step: progress(recipe.name, step))
+        result = run_job(job, folder / recipe.name, lambda done: step(recipe, done))
         return Trained(recipe, result, folder / recipe.name, time.monotonic() - begun)
 
     pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="demo-training")
     try:
         return list(pool.map(run, recipes()))
     finally:
+        ended.set()
         pool.shutdown(cancel_futures=True)
 
 
