@@ -56,6 +56,7 @@ class Caller:
 
     def __init__(self, app: FastAPI, key: str | None) -> None:
         self._app = app
+        self.key = key
         self._headers = {} if key is None else {"authorization": f"Bearer {key}"}
 
     def __call__(self, method: str, path: str, **arguments: Any) -> httpx.Response:
@@ -198,6 +199,16 @@ def test_another_host_is_refused(owner: Caller, host: str) -> None:
     answer = owner("GET", "/v1/models", headers={"host": host})
     assert answer.status_code == 403
     assert answer.json()["error"] == "the Host header names another server"
+
+
+@pytest.mark.parametrize("name", ["host", "authorization"])
+def test_a_header_that_decides_stands_once(owner: Caller, name: str) -> None:
+    async def twice(scope: Any, receive: Any, send: Any) -> None:
+        scope["headers"] = [*scope["headers"], (name.encode(), b"other")]
+        await owner._app(scope, receive, send)
+
+    answer = Caller(twice, owner.key)("GET", "/v1/models")  # type: ignore[arg-type]
+    assert (answer.status_code, answer.json()["error"]) == (400, f"the header {name} stands twice")
 
 
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST:8010", "127.0.0.1:1", "[::1]", "[::1]:8010"])

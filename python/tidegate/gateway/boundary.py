@@ -62,6 +62,7 @@ class Boundary:
 
         limit = ARTIFACT_LIMIT if scope["path"] == ARTIFACT_PATH else JSON_LIMIT
         try:
+            _check_single(scope)
             self._check_host(headers.get("host", ""))
             if scope["path"] not in OPEN_PATHS:
                 scope["state"]["principal"] = await run_in_threadpool(self._authenticate, _bearer(headers))
@@ -83,6 +84,14 @@ class Boundary:
         name = host if host.endswith("]") else host.rpartition(":")[0] or host
         if name.lower() not in self._hosts:
             raise PermissionDeniedError("the Host header names another server")
+
+
+def _check_single(scope: Scope) -> None:
+    """Two hosts or two keys: whoever looks at the other one would decide otherwise."""
+    names = [name for name, _ in scope["headers"]]
+    for name in (b"host", b"authorization"):
+        if names.count(name) > 1:
+            raise HTTPException(400, f"the header {name.decode()} stands twice")
 
 
 def _request_id(given: str | None) -> str:
