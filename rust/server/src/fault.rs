@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::fmt::Write as _;
 
+use tidegate_engine::{EngineError, FeedbackError};
 use tidegate_model::InputError;
 
 use crate::ErrorKind;
@@ -56,6 +57,49 @@ impl From<InputError> for Fault {
     }
 }
 
+impl From<EngineError> for Fault {
+    fn from(error: EngineError) -> Self {
+        let kind = match &error {
+            EngineError::UnknownEndpoint { .. } | EngineError::UnknownVersion { .. } => ErrorKind::NotFound,
+            EngineError::PinRefused { .. } => ErrorKind::PermissionDenied,
+            EngineError::KeyDiffers { .. } | EngineError::KeyNotText => ErrorKind::InvalidInput,
+            EngineError::Stopped => ErrorKind::Unavailable,
+            EngineError::Model { endpoint, version, .. }
+            | EngineError::Outputs { endpoint, version, .. }
+            | EngineError::Panicked { endpoint, version } => {
+                let message = format!(
+                    "version {version} of endpoint '{endpoint}' failed on this request; the server's log has the cause"
+                );
+                return Self::new(ErrorKind::Internal, message).because(&error);
+            }
+            EngineError::Io { .. }
+            | EngineError::HomeInUse { .. }
+            | EngineError::Thread { .. }
+            | EngineError::Worker { .. }
+            | EngineError::Batch { .. }
+            | EngineError::Encode(_) => return Self::internal(&error),
+        };
+        Self::new(kind, error.to_string())
+    }
+}
+
+impl From<FeedbackError> for Fault {
+    fn from(error: FeedbackError) -> Self {
+        let kind = match &error {
+            FeedbackError::UnknownEndpoint(_) => ErrorKind::NotFound,
+            FeedbackError::NotFinite { .. } | FeedbackError::NoEventId { .. } => ErrorKind::InvalidInput,
+            FeedbackError::Busy => ErrorKind::Overloaded,
+            FeedbackError::Stopped => ErrorKind::Unavailable,
+            FeedbackError::Write(source) if source.kind() == std::io::ErrorKind::StorageFull => {
+                return Self::new(ErrorKind::DiskFull, "the disk is full; no label was taken")
+                    .because(&error);
+            }
+            FeedbackError::Write(_) => return Self::internal(&error),
+        };
+        Self::new(kind, error.to_string())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -67,5 +111,30 @@ mod tests {
         assert_eq!(fault.kind, ErrorKind::Internal);
         assert!(!fault.message.contains("secret"));
         assert_eq!(fault.cause.as_deref(), Some("/secret/path"));
+    }
+
+    #[test]
+    fn what_the_engine_says_becomes_a_kind() {
+        let kind = |error: EngineError| Fault::from(error).kind;
+        let (endpoint, version) = (String::from("e"), String::from("1"));
+        assert_eq!(
+            kind(EngineError::UnknownVersion {
+                endpoint: endpoint.clone(),
+                version: version.clone(),
+                live: vec![]
+            }),
+            ErrorKind::NotFound
+        );
+        assert_eq!(kind(EngineError::KeyNotText), ErrorKind::InvalidInput);
+        assert_eq!(kind(EngineError::Stopped), ErrorKind::Unavailable);
+        let failed = Fault::from(EngineError::Panicked { endpoint, version });
+        assert_eq!(failed.kind, ErrorKind::Internal);
+        assert!(failed.message.contains("version 1 of endpoint 'e'"));
+
+        let write = |kind: std::io::ErrorKind| {
+            Fault::from(FeedbackError::Write(std::sync::Arc::new(std::io::Error::from(kind)))).kind
+        };
+        assert_eq!(write(std::io::ErrorKind::StorageFull), ErrorKind::DiskFull);
+        assert_eq!(write(std::io::ErrorKind::Other), ErrorKind::Internal);
     }
 }

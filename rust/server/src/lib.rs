@@ -1,9 +1,31 @@
 //! Transports over the engine: gRPC and HTTP, admission, metrics, drain.
+//!
+//! [`Server::bind`] checks the settings and opens the ports, [`Server::run`] serves until the [`Stop`] fires. The way of a
+//! request: a connection's thread decodes (`rest` or `grpc`), calls the `plane`, encodes; it never changes threads.
 
+mod admin;
+mod body;
+mod config;
+mod connections;
+mod error;
 mod error_kind;
 mod fault;
+mod follower;
 mod generated;
+mod grpc;
+mod http_answer;
+mod listen;
+mod plane;
 mod raw;
+mod readiness;
+mod request_id;
 mod rest;
+mod server;
+mod stop;
+mod tensor_header;
 
+pub use config::{NodeKey, ServerConfig};
+pub use error::ServerError;
 pub use error_kind::{Codes, ErrorKind};
+pub use server::{Addresses, Report, Server, run};
+pub use stop::{Stop, Stopper, stop};

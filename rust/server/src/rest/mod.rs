@@ -1,7 +1,204 @@
 //! REST: decode, call, encode.
 
 mod column;
+mod elements;
+mod feedback;
+mod infer_request;
+mod infer_response;
+mod metadata;
+mod parameters;
+mod route;
 mod rows;
+mod score;
 mod table;
 mod tensor_json;
 mod tokens;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Request, Response};
+use hyper::body::Incoming;
+use serde::Serialize;
+use tidegate_engine::{Endpoint, ScoreRequest, ScoreResponse};
+
+use crate::ErrorKind;
+use crate::body::{self, Answer};
+use crate::fault::Fault;
+use crate::http_answer;
+use crate::plane::{Desk, PREDICTION_ID, ROUTING_KEY};
+use route::{Call, NoCall};
+
+/// Answers one request, whatever it is.
+pub(crate) async fn answer(desk: &Desk, request: Request<Incoming>) -> Response<Answer> {
+    let (parts, body) = request.into_parts();
+    let path = parts.uri.path();
+    let call = match route::call(&parts.method, path) {
+        Ok(call) => call,
+        Err(NoCall::Path) => {
+            let shown: String = path.chars().take(200).collect();
+            let fault = Fault::new(ErrorKind::UnknownCall, format!("nothing answers at '{shown}'"));
+            return http_answer::failed(&fault, &parts.headers, None);
+        }
+        Err(NoCall::Verb(verb)) => {
+            let message = format!("this path answers {verb}, not {}", parts.method);
+            let fault = Fault::new(ErrorKind::WrongVerb, message);
+            return http_answer::failed(&fault, &parts.headers, Some(verb));
+        }
+    };
+    match dispatch(desk, &parts, call, body).await {
+        Ok(response) => response,
+        Err(fault) => http_answer::failed(&fault, &parts.headers, None),
+    }
+}
+
+#[derive(Serialize)]
+struct Live {
+    live: bool,
+}
+
+#[derive(Serialize)]
+struct Ready<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+    ready: bool,
+}
+
+#[derive(Serialize)]
+struct Accepted {
+    accepted: usize,
+}
+
+async fn dispatch(
+    desk: &Desk,
+    parts: &Parts,
+    call: Call<'_>,
+    body: Incoming,
+) -> Result<Response<Answer>, Fault> {
+    let plane = &desk.plane;
+    match call {
+        Call::Live => http_answer::json(&Live { live: true }),
+        Call::Ready => {
+            plane.ready()?;
+            http_answer::json(&Ready { name: None, ready: true })
+        }
+        Call::Server => metadata::server(),
+        Call::Model { name, version } => metadata::model(&*plane.endpoint_version(&name, &version)?),
+        Call::ModelReady { name, version } => {
+            plane.endpoint_version(&name, &version)?;
+            plane.ready()?;
+            http_answer::json(&Ready { name: Some(&name), ready: true })
+        }
+        Call::Endpoint { name } => metadata::endpoint(&*plane.endpoint(&name)?),
+        Call::Infer { name, version } => {
+            plane.endpoint_version(&name, &version)?;
+            let body = read(desk, &parts.headers, body).await?;
+            infer(desk, parts, &plane.endpoint(&name)?, &version, &body)
+        }
+        Call::Score { name } => {
+            plane.endpoint(&name)?;
+            let body = read(desk, &parts.headers, body).await?;
+            score(desk, parts, &plane.endpoint(&name)?, &body)
+        }
+        Call::Feedback => {
+            let body = read(desk, &parts.headers, body).await?;
+            let feedback = feedback::decode(&body, &plane.principal())?;
+            let accepted = feedback.labels.len();
+            let endpoint = match &feedback.endpoint {
+                Some(name) => plane.endpoint(name)?,
+                None => plane.implied_endpoint()?,
+            };
+            plane.feedback(&endpoint.name, feedback.labels).await?;
+            http_answer::json(&Accepted { accepted })
+        }
+    }
+}
+
+fn infer(
+    desk: &Desk,
+    parts: &Parts,
+    endpoint: &Arc<Endpoint>,
+    version: &str,
+    body: &Bytes,
+) -> Result<Response<Answer>, Fault> {
+    let asked = infer_request::decode(&endpoint.contract, body, json_length(&parts.headers)?)?;
+    let request = ScoreRequest {
+        client_id: asked.id.clone(),
+        version: (!version.is_empty()).then(|| version.to_owned()),
+        routing_key: routing_key(&parts.headers, asked.parameters.routing_key.map(|key| key.0)),
+        event_time: asked.parameters.event_time,
+        ..desk.plane.request(asked.batch)
+    };
+    let response = desk.score(endpoint, request)?;
+    Ok(named(infer_response::encode(endpoint, asked.id.as_deref(), &asked.outputs, &response)?, &response))
+}
+
+fn score(
+    desk: &Desk,
+    parts: &Parts,
+    endpoint: &Arc<Endpoint>,
+    body: &Bytes,
+) -> Result<Response<Answer>, Fault> {
+    let asked = score::decode(&endpoint.contract, body)?;
+    let rows = asked.batch.rows;
+    let request = ScoreRequest {
+        client_id: asked.id.clone(),
+        routing_key: routing_key(&parts.headers, asked.routing_key),
+        event_time: asked.event_time,
+        ..desk.plane.request(asked.batch)
+    };
+    let response = desk.score(endpoint, request)?;
+    Ok(named(score::encode(endpoint, asked.id.as_deref(), rows, &response)?, &response))
+}
+
+/// The prediction's id as a header, for clients that don't look into bodies.
+fn named(mut answer: Response<Answer>, response: &ScoreResponse) -> Response<Answer> {
+    let mut text = [0; uuid::fmt::Hyphenated::LENGTH];
+    let id: &str = response.prediction_id.hyphenated().encode_lower(&mut text);
+    if let Ok(id) = HeaderValue::from_str(id) {
+        answer.headers_mut().insert(PREDICTION_ID, id);
+    }
+    answer
+}
+
+/// The header's key goes before the parameter's.
+fn routing_key(headers: &HeaderMap, parameter: Option<Vec<u8>>) -> Option<Vec<u8>> {
+    headers.get(ROUTING_KEY).map(|key| key.as_bytes().to_vec()).or(parameter)
+}
+
+fn json_length(headers: &HeaderMap) -> Result<Option<usize>, Fault> {
+    let Some(length) = headers.get(infer_response::JSON_LENGTH) else { return Ok(None) };
+    match length.to_str().ok().and_then(|text| text.parse().ok()) {
+        Some(length) => Ok(Some(length)),
+        None => Err(Fault::invalid("Inference-Header-Content-Length must be a number of bytes")),
+    }
+}
+
+/// The body, if it is JSON or tensors as far as its headers tell.
+async fn read(desk: &Desk, headers: &HeaderMap, body: Incoming) -> Result<Bytes, Fault> {
+    let refused = |what: &str, value: &HeaderValue, expected: &str| {
+        let value: String = String::from_utf8_lossy(value.as_bytes()).chars().take(80).collect();
+        Fault::new(ErrorKind::UnsupportedMedia, format!("{what} '{value}' is not read here; send {expected}"))
+    };
+    if let Some(encoding) = headers.get(CONTENT_ENCODING)
+        && encoding != "identity"
+    {
+        return Err(refused("Content-Encoding", encoding, "the body as it is"));
+    }
+    if let Some(media) = headers.get(CONTENT_TYPE)
+        && !readable(media.as_bytes())
+    {
+        return Err(refused("Content-Type", media, "application/json or application/octet-stream"));
+    }
+    body::read(headers, body, desk.plane.limits).await
+}
+
+/// JSON and tensors; also what curl says of any body when it is told nothing.
+fn readable(media: &[u8]) -> bool {
+    let essence = media.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
+    ["application/json", "application/octet-stream", "application/x-www-form-urlencoded", ""]
+        .iter()
+        .any(|known| essence.eq_ignore_ascii_case(known.as_bytes()))
+}

@@ -1,0 +1,144 @@
+//! Settings of the server, as one struct.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// Settings of a server; unknown names are refused.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServerConfig {
+    /// The home; `deployments/` and `artifacts/` are read and kept in it.
+    pub home: PathBuf,
+    /// Address of the data port: gRPC and REST.
+    #[serde(default = "listen")]
+    pub listen: String,
+    /// Address of the admin port: health, metrics, drift, status.
+    #[serde(default = "admin")]
+    pub admin: String,
+    /// Where deployments come from (`http://host:port`); without it, only the home's own are served.
+    #[serde(default)]
+    pub control: Option<String>,
+    /// What the server shows to control.
+    #[serde(default)]
+    pub node_key: Option<NodeKey>,
+    /// Threads that answer requests; 0 is one per core.
+    #[serde(default)]
+    pub threads: usize,
+    /// Bytes of the largest body.
+    #[serde(default = "body_limit")]
+    pub body_limit: usize,
+    /// Seconds in which a body must come in.
+    #[serde(default = "body_seconds")]
+    pub body_seconds: u64,
+    /// Seconds in which an HTTP/1 header must come in; the wait for a next request on a kept connection counts.
+    #[serde(default = "header_seconds")]
+    pub header_seconds: u64,
+    /// Connections held at once; one more is closed at once.
+    #[serde(default = "connections")]
+    pub connections: usize,
+    /// Seconds that requests in flight have at shutdown.
+    #[serde(default = "drain_seconds")]
+    pub drain_seconds: u64,
+}
+
+fn listen() -> String {
+    "127.0.0.1:8000".into()
+}
+
+fn admin() -> String {
+    "127.0.0.1:8002".into()
+}
+
+const fn body_limit() -> usize {
+    4 << 20
+}
+
+const fn body_seconds() -> u64 {
+    10
+}
+
+const fn header_seconds() -> u64 {
+    75
+}
+
+const fn connections() -> usize {
+    4096
+}
+
+const fn drain_seconds() -> u64 {
+    20
+}
+
+impl ServerConfig {
+    /// The defaults for a home.
+    #[must_use]
+    pub fn new(home: impl Into<PathBuf>) -> Self {
+        Self {
+            home: home.into(),
+            listen: listen(),
+            admin: admin(),
+            control: None,
+            node_key: None,
+            threads: 0,
+            body_limit: body_limit(),
+            body_seconds: body_seconds(),
+            header_seconds: header_seconds(),
+            connections: connections(),
+            drain_seconds: drain_seconds(),
+        }
+    }
+
+    /// How many threads answer requests; the engine must have as many workers.
+    #[must_use]
+    pub fn workers(&self) -> usize {
+        match self.threads {
+            0 => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+            threads => threads,
+        }
+    }
+}
+
+/// The key that a server shows to control; never shown to a log.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct NodeKey(String);
+
+impl NodeKey {
+    /// A key.
+    pub fn new(key: impl Into<String>) -> Self {
+        Self(key.into())
+    }
+
+    pub(crate) fn secret(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for NodeKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("NodeKey(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_home_is_enough() {
+        let config: ServerConfig = serde_json::from_str(r#"{"home": "/h"}"#).unwrap();
+        assert_eq!(config, ServerConfig::new("/h"));
+        assert!(config.workers() >= 1);
+    }
+
+    #[test]
+    fn unknown_settings_are_named_and_the_key_is_not_shown() {
+        let error = serde_json::from_str::<ServerConfig>(r#"{"home": "/h", "port": 1}"#).unwrap_err();
+        assert!(error.to_string().contains("unknown field `port`"));
+        let config: ServerConfig =
+            serde_json::from_str(r#"{"home": "/h", "node_key": "tg_1_s3cret"}"#).unwrap();
+        assert!(!format!("{config:?}").contains("s3cret"));
+    }
+}

@@ -1,0 +1,123 @@
+//! Follows control: fetches each new deployment and what it names, verifies, installs, keeps it on disk.
+
+mod control;
+mod shelf;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tidegate_engine::{ArtifactError, Artifacts, DeploymentSpec, Engine, InstallError, SpecError};
+
+pub(crate) use control::Control;
+use control::ControlError;
+pub(crate) use shelf::Shelf;
+
+/// Time to the next try after a failure, doubled up to the longest.
+const FIRST_BACKOFF: Duration = Duration::from_millis(250);
+const LONGEST_BACKOFF: Duration = Duration::from_secs(2);
+
+/// Why a deployment of control is not live.
+#[derive(Debug, thiserror::Error)]
+enum FollowError {
+    #[error(transparent)]
+    Control(#[from] ControlError),
+    #[error(transparent)]
+    Spec(#[from] SpecError),
+    #[error(transparent)]
+    Artifact(#[from] ArtifactError),
+    #[error(transparent)]
+    Install(#[from] InstallError),
+    #[error("the deployment is live, but can't be kept on disk: {0}")]
+    Keep(#[source] std::io::Error),
+    #[error("control sent generation {sent}, which is not after {after}")]
+    Old { sent: u64, after: u64 },
+    #[error("the installing thread ended early: {0}")]
+    Thread(#[from] tokio::task::JoinError),
+}
+
+/// What is followed, and into what.
+pub(crate) struct Follower {
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) shelf: Shelf,
+    pub(crate) control: Control,
+    /// The last generation that was dealt with; a refused one is not asked for again.
+    pub(crate) generation: u64,
+}
+
+impl Follower {
+    /// Follows for ever; end it by dropping the future.
+    pub(crate) async fn follow(mut self) {
+        let mut backoff = FIRST_BACKOFF;
+        let mut told = String::new();
+        loop {
+            match self.step().await {
+                Ok(()) => {
+                    backoff = FIRST_BACKOFF;
+                    told.clear();
+                }
+                Err(error) => {
+                    let text = shelf::describe(&error);
+                    // The same failure again and again is one line.
+                    if text != told {
+                        tracing::warn!(error = text, "control is not followed; what is installed answers on");
+                        told = text;
+                    }
+                    tokio::time::sleep(backoff).await;
+                    backoff = (backoff * 2).min(LONGEST_BACKOFF);
+                }
+            }
+        }
+    }
+
+    /// Asks once, and installs what comes.
+    async fn step(&mut self) -> Result<(), FollowError> {
+        let Some(bytes) = self.control.deployment(self.generation).await? else { return Ok(()) };
+        let spec = DeploymentSpec::parse(&bytes)
+            .inspect_err(|error| self.engine.note_failure(0, &shelf::describe(error)))?;
+        if spec.generation <= self.generation {
+            return Err(FollowError::Old { sent: spec.generation, after: self.generation });
+        }
+        if let Err(error) = self.fetch(&spec).await {
+            self.engine.note_failure(spec.generation, &shelf::describe(&error));
+            return Err(error);
+        }
+        self.generation = spec.generation;
+        self.install(spec, bytes).await
+    }
+
+    /// Gets the artifacts that are missing here or damaged.
+    async fn fetch(&self, spec: &DeploymentSpec) -> Result<(), FollowError> {
+        let variants = || spec.endpoints.iter().flat_map(|endpoint| &endpoint.variants);
+        let models = variants().map(|variant| &variant.onnx);
+        let profiles = variants().filter_map(|variant| variant.profile.as_ref());
+        for digest in models.chain(profiles).collect::<BTreeSet<_>>() {
+            let files = self.shelf.artifacts().clone();
+            let wanted = digest.clone();
+            let here = tokio::task::spawn_blocking(move || {
+                files.read(&wanted).is_ok_and(|bytes| tidegate_engine::digest(&bytes) == wanted)
+            });
+            if here.await? {
+                continue;
+            }
+            let bytes = self.control.artifact(digest).await?;
+            let files = self.shelf.artifacts().clone();
+            let digest = digest.clone();
+            tokio::task::spawn_blocking(move || files.put(&digest, &bytes)).await??;
+        }
+        Ok(())
+    }
+
+    /// Loading and warming block, so they have a thread of their own.
+    async fn install(&self, spec: DeploymentSpec, bytes: Bytes) -> Result<(), FollowError> {
+        let engine = Arc::clone(&self.engine);
+        let shelf = self.shelf.clone();
+        tokio::task::spawn_blocking(move || {
+            let generation = engine.install(&spec, shelf.artifacts())?;
+            tracing::info!(generation, "deployment installed from control");
+            shelf.keep(generation, &bytes).map_err(FollowError::Keep)
+        })
+        .await?
+    }
+}

@@ -1,0 +1,87 @@
+//! gRPC: decode, call, encode.
+
+mod contents;
+mod frame;
+mod infer;
+mod service;
+mod status;
+
+use std::sync::Arc;
+
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, Request, Response};
+use hyper::body::Incoming;
+use tonic::codegen::Service as _;
+use tonic_health::pb::health_server::HealthServer;
+
+use crate::ErrorKind;
+use crate::body::{self, Answer};
+use crate::fault::Fault;
+use crate::generated::inference::grpc_inference_service_server::GrpcInferenceServiceServer;
+use crate::plane::{Desk, Limits, Plane};
+use service::Service;
+
+const MODEL_INFER: &str = "/inference.GRPCInferenceService/ModelInfer";
+const INFERENCE: &str = "/inference.GRPCInferenceService/";
+const HEALTH: &str = "/grpc.health.v1.Health/";
+
+/// Whether the request is for this transport.
+pub(crate) fn speaks(headers: &HeaderMap) -> bool {
+    headers.get(CONTENT_TYPE).is_some_and(|media| media.as_bytes().starts_with(b"application/grpc"))
+}
+
+/// The services of the gRPC library, made once per thread.
+pub(crate) struct Services {
+    inference: GrpcInferenceServiceServer<Service>,
+    health: HealthServer<Service>,
+}
+
+impl Services {
+    pub(crate) fn new(plane: &Arc<Plane>) -> Self {
+        let service = Service(Arc::clone(plane));
+        let limit = plane.limits.body;
+        Self {
+            inference: GrpcInferenceServiceServer::new(service.clone()).max_decoding_message_size(limit),
+            health: HealthServer::new(service).max_decoding_message_size(limit),
+        }
+    }
+}
+
+/// Answers one request, whatever it is.
+pub(crate) async fn answer(desk: &Desk, services: &Services, request: Request<Incoming>) -> Response<Answer> {
+    let path = request.uri().path();
+    if path == MODEL_INFER {
+        let (parts, body) = request.into_parts();
+        return match read(&parts.headers, body, desk.plane.limits).await {
+            Ok(body) => infer::infer(desk, &parts.headers, body),
+            Err(fault) => Err(fault),
+        }
+        .unwrap_or_else(|fault| status::failed(&fault, &parts.headers));
+    }
+    let headers = request.headers().clone();
+    // Both services answer every request, with a status where they fail.
+    let answered = if path.starts_with(INFERENCE) {
+        services.inference.clone().call(request).await
+    } else if path.starts_with(HEALTH) {
+        services.health.clone().call(request).await
+    } else {
+        let shown: String = path.chars().take(200).collect();
+        let fault = Fault::new(ErrorKind::UnknownCall, format!("nothing answers at '{shown}'"));
+        return status::failed(&fault, &headers);
+    };
+    match answered {
+        Ok(response) => status::of_library(response, &headers),
+    }
+}
+
+/// The body of the hot call: one message with its prefix.
+async fn read(headers: &HeaderMap, body: Incoming, limits: Limits) -> Result<bytes::Bytes, Fault> {
+    let media = headers.get(CONTENT_TYPE).map(http::HeaderValue::as_bytes).unwrap_or_default();
+    if !matches!(media, b"application/grpc" | b"application/grpc+proto") {
+        let media: String = String::from_utf8_lossy(media).chars().take(80).collect();
+        let message = format!("content type '{media}' is not read here; send application/grpc");
+        return Err(Fault::new(ErrorKind::UnsupportedMedia, message));
+    }
+    let limits = Limits { body: limits.body.saturating_add(frame::PREFIX), ..limits };
+    body::read(headers, body, limits).await
+}

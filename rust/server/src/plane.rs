@@ -1,0 +1,161 @@
+//! The data plane, as both transports call it: domain types in, domain types or a fault out.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use tidegate_engine::{Deployment, Endpoint, Engine, Label, ScoreRequest, ScoreResponse, Worker};
+use tidegate_model::Batch;
+use tokio::sync::oneshot;
+
+use crate::ErrorKind;
+use crate::fault::Fault;
+use crate::readiness::{Phase, Readiness};
+
+/// The server's name in its metadata.
+pub(crate) const NAME: &str = "tidegate";
+/// Its version.
+pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
+/// The protocol extensions that are spoken.
+pub(crate) const EXTENSIONS: [&str; 1] = ["binary_tensor_data"];
+/// What every model is, in the protocol's words.
+pub(crate) const PLATFORM: &str = "onnx_onnxv1";
+/// The header (or gRPC metadata) that carries the routing key.
+pub(crate) const ROUTING_KEY: &str = "tidegate-routing-key";
+/// The header (or gRPC metadata) of an answer that carries its prediction id.
+pub(crate) const PREDICTION_ID: &str = "tidegate-prediction-id";
+/// The header (or gRPC metadata) that names a request in errors and logs.
+pub(crate) const REQUEST_ID: &str = "x-request-id";
+
+/// What all threads share.
+#[derive(Debug)]
+pub(crate) struct Plane {
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) readiness: Readiness,
+    pub(crate) limits: Limits,
+    principal: Arc<str>,
+}
+
+/// What a request may cost before anything is known about it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// Bytes of a body.
+    pub(crate) body: usize,
+    /// Time for a body to come in.
+    pub(crate) body_time: std::time::Duration,
+}
+
+impl Plane {
+    pub(crate) fn new(engine: Arc<Engine>, limits: Limits) -> Self {
+        Self { engine, readiness: Readiness::new(), limits, principal: "local".into() }
+    }
+
+    /// Fails unless requests are answered.
+    pub(crate) fn ready(&self) -> Result<(), Fault> {
+        match self.readiness.phase() {
+            Phase::Ready => Ok(()),
+            Phase::Starting => {
+                Err(Fault::new(ErrorKind::Unavailable, "the server is loading its deployment"))
+            }
+            Phase::Draining => Err(Fault::new(ErrorKind::Unavailable, "the server is shutting down")),
+        }
+    }
+
+    /// The endpoint of that name in the present deployment.
+    pub(crate) fn endpoint(&self, name: &str) -> Result<Arc<Endpoint>, Fault> {
+        let deployment = self.engine.deployment();
+        if let Some(endpoint) = deployment.endpoint(name) {
+            return Ok(Arc::clone(endpoint));
+        }
+        if self.readiness.phase() == Phase::Starting {
+            self.ready()?;
+        }
+        Err(unknown_endpoint(&deployment, name))
+    }
+
+    /// The endpoint, after a look at whether its plan holds `version` (empty: any).
+    pub(crate) fn endpoint_version(&self, name: &str, version: &str) -> Result<Arc<Endpoint>, Fault> {
+        let endpoint = self.endpoint(name)?;
+        let live = versions(&endpoint);
+        if version.is_empty() || live.iter().any(|known| *known == version) {
+            return Ok(endpoint);
+        }
+        let version: String = version.chars().take(80).collect();
+        let message =
+            format!("version '{version}' is not in the plan of endpoint '{name}'; live: {}", live.join(", "));
+        Err(Fault::new(ErrorKind::NotFound, message))
+    }
+
+    /// The endpoint that feedback is for when it names none: the default one, else the only one.
+    pub(crate) fn implied_endpoint(&self) -> Result<Arc<Endpoint>, Fault> {
+        let deployment = self.engine.deployment();
+        let only = match deployment.endpoints() {
+            [only] => Some(only),
+            _ => None,
+        };
+        deployment.default_endpoint.as_ref().or(only).map(Arc::clone).ok_or_else(|| {
+            Fault::invalid(format!("'endpoint' is missing; there {}", known_endpoints(&deployment)))
+        })
+    }
+
+    /// A request from the principal of this port, without routing key, version or event time.
+    pub(crate) fn request(&self, batch: Batch) -> ScoreRequest {
+        ScoreRequest { pin_allowed: true, ..ScoreRequest::new(batch, Arc::clone(&self.principal)) }
+    }
+
+    pub(crate) fn principal(&self) -> Arc<str> {
+        Arc::clone(&self.principal)
+    }
+
+    /// Returns when the labels are on the disk.
+    pub(crate) async fn feedback(&self, endpoint: &str, labels: Vec<Label>) -> Result<(), Fault> {
+        let (done, written) = oneshot::channel();
+        let tell = move |result| {
+            // The client may have gone; its labels are written all the same.
+            let _ = done.send(result);
+        };
+        self.engine.feedback(endpoint, labels, Box::new(tell));
+        match written.await {
+            Ok(result) => Ok(result?),
+            Err(gone) => Err(Fault::internal(&gone)),
+        }
+    }
+}
+
+/// The versions of an endpoint that answer.
+pub(crate) fn versions(endpoint: &Endpoint) -> Vec<&str> {
+    endpoint.variants.iter().filter(|variant| !variant.shadow).map(|variant| &*variant.version).collect()
+}
+
+fn unknown_endpoint(deployment: &Deployment, name: &str) -> Fault {
+    let name: String = name.chars().take(80).collect();
+    Fault::new(
+        ErrorKind::NotFound,
+        format!("unknown endpoint '{name}'; there {}", known_endpoints(deployment)),
+    )
+}
+
+fn known_endpoints(deployment: &Deployment) -> String {
+    let names: Vec<_> = deployment.endpoints().iter().map(|endpoint| endpoint.name.as_str()).collect();
+    if names.is_empty() { "is none".into() } else { format!("are: {}", names.join(", ")) }
+}
+
+/// One transport thread's share: the plane, and the worker that only this thread uses.
+pub(crate) struct Desk {
+    pub(crate) plane: Arc<Plane>,
+    worker: RefCell<Worker>,
+}
+
+impl Desk {
+    pub(crate) const fn new(plane: Arc<Plane>, worker: Worker) -> Self {
+        Self { plane, worker: RefCell::new(worker) }
+    }
+
+    /// Scores on this thread; never awaits, so the worker is never borrowed twice.
+    pub(crate) fn score(
+        &self,
+        endpoint: &Arc<Endpoint>,
+        request: ScoreRequest,
+    ) -> Result<ScoreResponse, Fault> {
+        Ok(self.worker.borrow_mut().score(endpoint, request)?)
+    }
+}
