@@ -11,7 +11,6 @@ from importlib.metadata import version
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 
 from benches.boosting import boosting
 from benches.counting import counting
@@ -37,7 +36,7 @@ def main() -> int:
     for case in options.cases or CASES:
         with console.status(f"measuring: {case}"):
             results.append(_measure(case))
-    console.print(_table(results))
+        console.print(_told(results[-1]), highlight=False)
     if options.json:
         options.json.write_text(json.dumps(_report(results), indent=1) + "\n")
     return 0 if all(result.met for result in results) else 1
@@ -50,19 +49,12 @@ def _measure(case: str) -> Result:
     return scoring(model) if case == "scoring" else serving(model)
 
 
-def _table(results: list[Result]) -> Table:
-    table = Table("what", "tidegate", "against", "figure", "ratio (min to max)", "target", "")
-    for result in results:
-        table.add_row(
-            result.name,
-            f"{result.ours:,.1f} {result.unit}",
-            result.theirs_name,
-            f"{result.theirs:,.1f} {result.unit}",
-            f"{result.ratio:.2f} ({result.ratio_low:.2f} to {result.ratio_high:.2f})",
-            result.target,
-            "met" if result.met else "MISSED",
-        )
-    return table
+def _told(result: Result) -> str:
+    return (
+        f"{result.name}: {result.ours:,.1f} {result.unit}, {result.theirs_name} {result.theirs:,.1f}\n"
+        f"  ratio {result.ratio:.2f} ({result.ratio_low:.2f} to {result.ratio_high:.2f}),"
+        f" target {result.target}: {'met' if result.met else 'MISSED'}"
+    )
 
 
 def _report(results: list[Result]) -> dict[str, object]:

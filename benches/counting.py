@@ -23,7 +23,9 @@ def counting() -> Result:
     command = ["cargo", "bench", "--quiet", "--locked", "-p", "tidegate-drift", "--bench", "count", "--"]
     choice = f"^{GROUP}/(row|batch|binary_search_row)/{POINTS}$"
     pace = ["--warm-up-time", "0.5", "--measurement-time", "2", "--noplot"]
-    subprocess.run([*command, choice, *pace], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    done = subprocess.run([*command, choice, *pace], cwd=ROOT, check=False, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"cargo bench failed:\n{done.stderr}")
     row, batch, search = (_estimate(name) for name in ("row", "batch", "binary_search_row"))
     return Result(
         name=f"count a row of 28 features ({POINTS:,} points)",
