@@ -3,10 +3,15 @@
 //!
 //! `cargo bench -p tidegate-drift --bench count`
 
+#![allow(clippy::expect_used, missing_docs, reason = "a bench that cannot start should stop")]
+
 use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use tidegate_drift::{Counters, FeatureProfile, Kind, NumericProfile, ReferenceProfile, Role};
+use tidegate_drift::{
+    CategoricalProfile, Counters, Counts, FeatureProfile, Kind, NumericProfile, ReferenceProfile, Role,
+    Smoothing, ks, psi,
+};
 
 const FEATURES: usize = 28;
 const ROWS: usize = 1024;
@@ -130,5 +135,55 @@ fn count(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, count);
+fn categories(criterion: &mut Criterion) {
+    let airports: Vec<String> = (0..300).map(|i| format!("{:03X}", i * 37 % 4096)).collect();
+    let reference = (0..20_000).map(|i| Some(airports[i % 190 + i / 10_000].as_bytes()));
+    let kind = Kind::Categorical(CategoricalProfile::fit(reference).expect("values"));
+    let feature = FeatureProfile { name: "origin".to_owned(), role: Role::Input, kind };
+    let counters = Counters::new(&ReferenceProfile::new(vec![feature]).expect("one name"));
+    let mut uniform = Uniform(9);
+    let live: Vec<&[u8]> =
+        (0..ROWS).map(|_| airports[(uniform.next() * 300.0) as usize].as_bytes()).collect();
+    let mut group = criterion.benchmark_group("count_categories");
+    group.throughput(Throughput::Elements(ROWS as u64));
+    group.bench_function("column", |bencher| {
+        bencher.iter(|| {
+            counters.count_bytes(0, black_box(&live).iter().copied(), Some(b"")).expect("categorical");
+        });
+    });
+    group.finish();
+}
+
+fn read(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("read_28_features");
+    for points in [256, 1024, 10_000] {
+        let case = case(Shape::Normal, points);
+        let counters = Counters::new(&case.profile);
+        for feature in 0..FEATURES {
+            counters.count(feature, &case.rows, feature, FEATURES).expect("numeric");
+        }
+        let counts = counters.counts();
+        group.bench_function(BenchmarkId::new("drain", points), |bencher| {
+            let mut total = Counts::zero(&case.profile);
+            bencher.iter(|| counters.drain_into(black_box(&mut total)).expect("same profile"));
+        });
+        group.bench_function(BenchmarkId::new("psi_and_ks", points), |bencher| {
+            bencher.iter(|| {
+                for (feature, counts) in case.profile.features().iter().zip(counts.features()) {
+                    black_box(psi(
+                        &feature.reference_bins(),
+                        &feature.bins(counts.cells()),
+                        Smoothing::Jeffreys,
+                    ));
+                    if let Kind::Numeric(numeric) = &feature.kind {
+                        black_box(ks(numeric, counts).expect("same profile"));
+                    }
+                }
+            });
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, count, categories, read);
 criterion_main!(benches);

@@ -3,6 +3,26 @@
 //! A [`ReferenceProfile`] says what the training data looked like, feature by feature. [`Counters`] count live values
 //! against it, one increment a value, by a single writer. [`Counts`] are their sums: plain integers that add up over
 //! threads, machines and time. [`psi`] and [`ks`] are pure functions of a feature and its counts.
+//!
+//! ```
+//! use tidegate_drift::{Counters, FeatureProfile, Kind, NumericProfile, ReferenceProfile, Role, Smoothing, ks, psi};
+//!
+//! let training: Vec<f64> = (0..1000).map(|i| f64::from(i) / 1000.0).collect();
+//! let numeric = NumericProfile::fit(&training)?;
+//! let feature = FeatureProfile { name: "distance".into(), role: Role::Input, kind: Kind::Numeric(numeric.clone()) };
+//! let profile = ReferenceProfile::new(vec![feature])?;
+//!
+//! let counters = Counters::new(&profile);
+//! counters.count(0, &[0.9_f32, 0.95, 0.99, f32::NAN], 0, 1)?;
+//!
+//! let counts = counters.counts();
+//! let counts = &counts.features()[0];
+//! assert_eq!((counts.present(), counts.missing()), (3, 1));
+//! assert!(ks(&numeric, counts)?.d > Some(0.89));
+//! let drift = psi(&numeric.reference_bins(), &numeric.bins(counts.cells()), Smoothing::Jeffreys);
+//! assert_eq!((drift.bins, drift.live_rows), (5, 3));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod categorical;
 mod counters;

@@ -244,6 +244,7 @@ impl PartialEq for NumericProfile {
 }
 
 /// Distinct values and their multiplicities.
+#[expect(clippy::float_cmp, reason = "distinct means distinct")]
 fn distinct(sorted: &[f64]) -> (Vec<f64>, Vec<u64>) {
     sorted.chunk_by(|a, b| a == b).map(|run| (run[0], run.len() as u64)).unzip()
 }
@@ -300,7 +301,7 @@ fn thin(parts: NumericParts, max_points: usize) -> NumericParts {
 
 /// What must hold for any profile, however it was made.
 fn check(parts: &NumericParts) -> Result<(), &'static str> {
-    let NumericParts { points, weights, gaps, edges, mode, .. } = parts;
+    let NumericParts { points, weights, gaps, edges, mode, nonfinite, .. } = parts;
     if weights.len() != points.len() || gaps.len() != points.len() + 1 {
         return Err("points, weights and gaps: expected as many weights as points and one gap more");
     }
@@ -309,6 +310,10 @@ fn check(parts: &NumericParts) -> Result<(), &'static str> {
     }
     if weights.contains(&0) {
         return Err("weights: expected at least 1 for each point");
+    }
+    let infinite = points.iter().zip(weights).filter(|(point, _)| point.is_infinite());
+    if infinite.map(|(_, &weight)| u128::from(weight)).sum::<u128>() != u128::from(*nonfinite) {
+        return Err("nonfinite: expected the rows of the infinite points");
     }
     if gaps[0] > 0 || gaps[gaps.len() - 1] > 0 {
         return Err("gaps: expected no reference row below the first or above the last point");

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::TrafficError;
+use crate::slot_table::last_slot;
 
 /// How far the weights' sum may be from 1.
 const SUM_TOLERANCE: f64 = 1e-9;
@@ -20,11 +21,9 @@ impl Assignment {
     /// All of `slots` owned by arm 0, the champion; `arms` arms altogether.
     ///
     /// # Errors
-    /// When there are no slots or no arms.
+    /// When there are no slots, more than a million, or no arms.
     pub fn start(slots: u32, arms: usize) -> Result<Self, TrafficError> {
-        if slots == 0 {
-            return Err(TrafficError::NoSlots);
-        }
+        last_slot(slots as usize)?;
         if arms == 0 {
             return Err(TrafficError::NoArms);
         }
@@ -60,8 +59,10 @@ impl Assignment {
             return Err(TrafficError::WeightCount { expected: self.stacks.len(), got: weights.len() });
         }
         let targets = targets(self.slots, weights)?;
+        // Arms give in falling and take in rising order: the way back then meets the slots in exactly the reverse order,
+        // so that undoing restores every stack. Were both orders the same, two arms could come back with swapped slots.
         let mut pool = Vec::new();
-        for (stack, &target) in self.stacks.iter_mut().zip(&targets) {
+        for (stack, &target) in self.stacks.iter_mut().zip(&targets).rev() {
             while stack.len() > target as usize {
                 pool.extend(stack.pop());
             }
@@ -101,9 +102,9 @@ impl TryFrom<Vec<Vec<u32>>> for Assignment {
         if stacks.is_empty() {
             return Err(TrafficError::NoArms);
         }
-        let slots = stacks.iter().map(Vec::len).sum::<usize>() as u32;
-        let last = slots.checked_sub(1).ok_or(TrafficError::NoSlots)?;
-        let mut seen = vec![false; slots as usize];
+        let slots = stacks.iter().map(Vec::len).sum();
+        let last = last_slot(slots)?;
+        let mut seen = vec![false; slots];
         for &slot in stacks.iter().flatten() {
             match seen.get_mut(slot as usize) {
                 None => return Err(TrafficError::Range { start: slot, end: slot, last }),
@@ -111,7 +112,7 @@ impl TryFrom<Vec<Vec<u32>>> for Assignment {
                 Some(owned) => *owned = true,
             }
         }
-        Ok(Self { stacks, slots })
+        Ok(Self { stacks, slots: slots as u32 })
     }
 }
 
@@ -125,7 +126,7 @@ impl From<Assignment> for Vec<Vec<u32>> {
 /// positive weight gets at least one slot, taken from the arm with the most.
 ///
 /// # Errors
-/// When a weight is negative or not finite, the weights do not add up to 1, or there are more positive weights than slots.
+/// When there are no slots or more than a million, a weight is negative or not finite, the weights do not add up to 1, or there are more positive weights than slots.
 pub fn targets(slots: u32, weights: &[f64]) -> Result<Vec<u32>, TrafficError> {
     check(slots, weights)?;
     let shares: Vec<f64> = weights.iter().map(|w| w * f64::from(slots)).collect();
@@ -148,9 +149,7 @@ pub fn targets(slots: u32, weights: &[f64]) -> Result<Vec<u32>, TrafficError> {
 }
 
 fn check(slots: u32, weights: &[f64]) -> Result<(), TrafficError> {
-    if slots == 0 {
-        return Err(TrafficError::NoSlots);
-    }
+    last_slot(slots as usize)?;
     if let Some((index, &value)) = weights.iter().enumerate().find(|(_, w)| !w.is_finite() || **w < 0.0) {
         return Err(TrafficError::Weight { index, value });
     }

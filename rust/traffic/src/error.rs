@@ -5,9 +5,12 @@ use thiserror::Error;
 /// A refused slot table or assignment.
 #[derive(Clone, Debug, Error, PartialEq)]
 pub enum TrafficError {
-    /// A table or an assignment with no slots.
-    #[error("slots: expected at least 1, got 0")]
-    NoSlots,
+    /// A table or an assignment with no slots, or with more than a million.
+    #[error("slots: expected 1 to 1000000, got {got}")]
+    Slots {
+        /// Slots asked for.
+        got: usize,
+    },
     /// An assignment with no arms.
     #[error("arms: expected at least 1, got 0")]
     NoArms,
@@ -19,7 +22,7 @@ pub enum TrafficError {
         /// Slots to share.
         slots: u32,
     },
-    /// The start championed by an arm that does not exist, or weights for another number of arms.
+    /// Weights for another number of arms.
     #[error("weights: expected {expected}, one for each arm, got {got}")]
     WeightCount {
         /// Arms of the assignment.

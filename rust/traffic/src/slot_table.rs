@@ -4,6 +4,18 @@ use xxhash_rust::xxh64::xxh64;
 
 use crate::TrafficError;
 
+/// Most slots of a table, which bounds its memory.
+const MAX_SLOTS: usize = 1_000_000;
+
+/// The last of `slots` slots.
+pub(crate) fn last_slot(slots: usize) -> Result<u32, TrafficError> {
+    if (1..=MAX_SLOTS).contains(&slots) {
+        Ok(slots as u32 - 1)
+    } else {
+        Err(TrafficError::Slots { got: slots })
+    }
+}
+
 /// The hash seed of a salt: XXH64 of its UTF-8 bytes with seed 0. Another salt is another, independent shuffle of keys.
 #[must_use]
 pub fn seed(salt: &str) -> u64 {
@@ -26,9 +38,9 @@ impl SlotTable {
     /// A table of `slots` slots from ranges `(variant, first slot, last slot inclusive)`.
     ///
     /// # Errors
-    /// When there are no slots, a range leaves `0..slots`, or a slot is owned twice or by nobody.
+    /// When there are no slots or more than a million, a range leaves `0..slots`, or a slot is owned twice or by nobody.
     pub fn from_ranges(slots: u32, ranges: &[(u16, u32, u32)]) -> Result<Self, TrafficError> {
-        let last = slots.checked_sub(1).ok_or(TrafficError::NoSlots)?;
+        let last = last_slot(slots as usize)?;
         let mut sorted = ranges.to_vec();
         sorted.sort_unstable_by_key(|&(_, start, end)| (start, end));
         let mut owners = Vec::new();

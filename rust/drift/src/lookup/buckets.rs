@@ -76,6 +76,7 @@ impl<K> Buckets<K, f64> {
 impl<K: Key, P: Copy + Into<f64>> Buckets<K, P> {
     /// The cell of a number that is not NaN.
     #[inline]
+    #[expect(clippy::float_cmp, reason = "equal to a reference point means equal")]
     pub(crate) fn cell(&self, value: f64) -> usize {
         let Range { start, end } = self.placement.range(value);
         // Points of later buckets are above the value, so that comparing a few of them too changes nothing.

@@ -36,8 +36,8 @@ impl Integers {
     pub(crate) fn cell(&self, value: f64) -> usize {
         let truncated = value as i64;
         let floor = truncated.saturating_sub(i64::from(truncated as f64 > value));
-        let offset = floor.saturating_sub(self.first).clamp(0, self.cells.len() as i64 - 1);
-        let cell = self.cells[offset as usize] as usize;
+        let offset = floor.saturating_sub(self.first).max(0) as usize;
+        let cell = self.cells[offset.min(self.cells.len() - 1)] as usize;
         if value > floor as f64 { (cell + 1) & !1 } else { cell }
     }
 }

@@ -71,3 +71,39 @@ impl PointTable {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table(points: impl IntoIterator<Item = f64>) -> PointTable {
+        let mut points: Vec<f64> = points.into_iter().collect();
+        points.sort_by(f64::total_cmp);
+        points.dedup();
+        PointTable::new(&points, &vec![1; points.len()])
+    }
+
+    #[test]
+    fn each_kind_of_data_gets_its_table() {
+        let steps = || (1..2000).map(|i| f64::from(i) / 2000.0);
+        let single = |value: f64| f64::from(value as f32);
+        assert!(matches!(table((0..366).map(f64::from)), PointTable::Integers(_)));
+        assert!(matches!(table([-1.0, 0.0, 200.0]), PointTable::Integers(_)));
+        assert!(matches!(table(steps().map(single)), PointTable::LinearSingle(_)));
+        assert!(matches!(table(steps()), PointTable::LinearDouble(_)));
+        assert!(matches!(table(steps().map(|u| single((20.0 * u).exp()))), PointTable::SectionsSingle(_)));
+        assert!(matches!(
+            table(steps().map(|u| (3.0 * (u - 0.5)).tan().powi(3))),
+            PointTable::SectionsDouble(_)
+        ));
+        assert!(matches!(table([0.5]), PointTable::LinearSingle(_)));
+        assert!(matches!(table([]), PointTable::LinearSingle(_)));
+        assert!(matches!(table([0.0, 1e9]), PointTable::LinearSingle(_)), "too wide for an array");
+    }
+
+    #[test]
+    fn outliers_do_not_crowd_the_rest() {
+        let table = table((0..1000).map(|i| 1.0 + f64::from(i) * 1e-3).chain([1e6]));
+        assert!(matches!(table, PointTable::SectionsDouble(_)));
+    }
+}

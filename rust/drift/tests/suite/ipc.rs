@@ -125,8 +125,9 @@ fn every_flipped_byte_is_an_error_or_a_valid_profile() {
         for flip in flips {
             let mut damaged = stream.clone();
             damaged[position] ^= flip;
-            let _ =
-                decode(&damaged).map(|variants| variants.iter().map(|v| v.counts(&profile).is_ok()).count());
+            for variant in decode(&damaged).into_iter().flatten() {
+                let _ = variant.counts(&profile);
+            }
         }
     }
 }
