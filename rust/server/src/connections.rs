@@ -44,7 +44,7 @@ impl<F: Future<Output = ()> + 'static> Executor<F> for Local {
 /// An accepted connection; counted until it is dropped.
 pub(crate) struct Accepted {
     stream: std::net::TcpStream,
-    _held: Held,
+    held: Held,
 }
 
 /// One connection of all that are held.
@@ -60,7 +60,7 @@ impl Accepted {
     /// Counts the connection in `held`; `None` when `limit` are held already.
     pub(crate) fn new(stream: std::net::TcpStream, held: &Arc<AtomicUsize>, limit: usize) -> Option<Self> {
         let before = held.fetch_add(1, Ordering::Relaxed);
-        let counted = Self { stream, _held: Held(Arc::clone(held)) };
+        let counted = Self { stream, held: Held(Arc::clone(held)) };
         (before < limit).then_some(counted)
     }
 }
@@ -96,7 +96,7 @@ where
     let builder = builder(header_time);
     let graceful = GracefulShutdown::new();
     let open = Rc::new(Cell::new(0));
-    while let Some(Accepted { stream, _held }) = accepted.recv().await {
+    while let Some(Accepted { stream, held }) = accepted.recv().await {
         let Ok(stream) = TcpStream::from_std(stream) else { continue };
         let handler = handler.clone();
         let service = service_fn(move |request| {
@@ -106,7 +106,7 @@ where
         let connection = graceful.watch(builder.serve_connection(TokioIo::new(stream), service).into_owned());
         let counted = Open::new(&open);
         tokio::task::spawn_local(async move {
-            let _ends_here = (counted, _held);
+            let _ends_here = (counted, held);
             if let Err(error) = connection.await {
                 tracing::debug!(error = &*error.to_string(), "a connection ended early");
             }

@@ -76,7 +76,7 @@ impl Plane {
     pub(crate) fn endpoint_version(&self, name: &str, version: &str) -> Result<Arc<Endpoint>, Fault> {
         let endpoint = self.endpoint(name)?;
         let live = versions(&endpoint);
-        if version.is_empty() || live.iter().any(|known| *known == version) {
+        if version.is_empty() || live.contains(&version) {
             return Ok(endpoint);
         }
         let version: String = version.chars().take(80).collect();

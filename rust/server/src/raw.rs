@@ -16,10 +16,18 @@ macro_rules! numbers {
     };
 }
 
+macro_rules! put_numbers {
+    ($values:expr, $out:expr) => {
+        for value in $values {
+            $out.put_slice(&value.to_le_bytes());
+        }
+    };
+}
+
 /// The elements in `bytes`. Their number is whatever the bytes hold; the contract's check compares it with the shape.
 pub(crate) fn decode(name: &str, datatype: DataType, bytes: &[u8]) -> Result<TensorData, Fault> {
     if let Some(size) = datatype.size()
-        && bytes.len() % size != 0
+        && !bytes.len().is_multiple_of(size)
     {
         return Err(Fault::invalid(format!(
             "input '{name}' is {datatype}, {size} bytes an element, but came with {} bytes",
@@ -82,19 +90,21 @@ pub(crate) fn encoded_len(data: &TensorData) -> usize {
 /// Appends the elements to `out`.
 pub(crate) fn encode(data: &TensorData, out: &mut impl BufMut) {
     match data {
-        TensorData::Bool(values) => values.iter().for_each(|v| out.put_u8(u8::from(*v))),
-        TensorData::Uint8(values) => out.put_slice(values),
-        TensorData::Uint16(values) | TensorData::Fp16(values) => {
-            values.iter().for_each(|v| out.put_u16_le(*v))
+        TensorData::Bool(values) => {
+            for value in values {
+                out.put_u8(u8::from(*value));
+            }
         }
-        TensorData::Uint32(values) => values.iter().for_each(|v| out.put_u32_le(*v)),
-        TensorData::Uint64(values) => values.iter().for_each(|v| out.put_u64_le(*v)),
-        TensorData::Int8(values) => values.iter().for_each(|v| out.put_i8(*v)),
-        TensorData::Int16(values) => values.iter().for_each(|v| out.put_i16_le(*v)),
-        TensorData::Int32(values) => values.iter().for_each(|v| out.put_i32_le(*v)),
-        TensorData::Int64(values) => values.iter().for_each(|v| out.put_i64_le(*v)),
-        TensorData::Fp32(values) => values.iter().for_each(|v| out.put_f32_le(*v)),
-        TensorData::Fp64(values) => values.iter().for_each(|v| out.put_f64_le(*v)),
+        TensorData::Uint8(values) => out.put_slice(values),
+        TensorData::Uint16(values) | TensorData::Fp16(values) => put_numbers!(values, out),
+        TensorData::Uint32(values) => put_numbers!(values, out),
+        TensorData::Uint64(values) => put_numbers!(values, out),
+        TensorData::Int8(values) => put_numbers!(values, out),
+        TensorData::Int16(values) => put_numbers!(values, out),
+        TensorData::Int32(values) => put_numbers!(values, out),
+        TensorData::Int64(values) => put_numbers!(values, out),
+        TensorData::Fp32(values) => put_numbers!(values, out),
+        TensorData::Fp64(values) => put_numbers!(values, out),
         TensorData::Bytes(column) => {
             for value in column.iter() {
                 out.put_u32_le(u32::try_from(value.len()).unwrap_or(u32::MAX));

@@ -206,10 +206,12 @@ async fn accept(listener: tokio::net::TcpListener, senders: Vec<UnboundedSender<
                 stream.set_nodelay(true)?;
                 stream.into_std()
             }) {
-                Ok(stream) => match Accepted::new(stream, &held, limit) {
-                    Some(stream) => break stream,
-                    None => tracing::debug!(limit, "a connection over the limit was closed"),
-                },
+                Ok(stream) => {
+                    if let Some(stream) = Accepted::new(stream, &held, limit) {
+                        break stream;
+                    }
+                    tracing::debug!(limit, "a connection over the limit was closed");
+                }
                 Err(error) => {
                     tracing::warn!(error = &*error.to_string(), "a connection can't be accepted");
                     tokio::time::sleep(ACCEPT_PAUSE).await;

@@ -23,21 +23,24 @@ pub(super) fn text(engine: &Arc<Engine>) -> Result<String, Fault> {
     Ok(text)
 }
 
+/// One counter of a variant.
+type Reading = fn(&VariantStats) -> u64;
+
 #[derive(Debug)]
 struct Metrics(Arc<Engine>);
 
 impl Collector for Metrics {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let stats = self.0.stats();
+        let variants = self.0.stats();
         let status = self.0.status();
-        let counters: [(&str, &str, fn(&VariantStats) -> u64); 3] = [
+        let counters: [(&str, &str, Reading); 3] = [
             ("tidegate_requests", "Requests scored", |variant| variant.requests),
             ("tidegate_rows", "Rows scored", |variant| variant.rows),
             ("tidegate_request_errors", "Requests that failed in the model", |variant| variant.errors),
         ];
         for (name, help, value) in counters {
             let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
-            for variant in &stats {
+            for variant in &variants {
                 metric
                     .encode_family(&labels(variant))?
                     .encode_counter::<NoLabelSet, u64, f64>(&value(variant), None)?;
@@ -50,7 +53,7 @@ impl Collector for Metrics {
             None,
             MetricType::Histogram,
         )?;
-        for variant in &stats {
+        for variant in &variants {
             durations(metric.encode_family(&labels(variant))?, variant)?;
         }
         let totals = [

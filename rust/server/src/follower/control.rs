@@ -17,7 +17,7 @@ const WAIT_SECONDS: u64 = 20;
 /// How much longer than that an answer may take.
 const GRACE: Duration = Duration::from_secs(10);
 /// Time for one artifact.
-const ARTIFACT_TIME: Duration = Duration::from_secs(300);
+const ARTIFACT_TIME: Duration = Duration::from_mins(5);
 /// Bytes of a deployment and of an artifact.
 const DEPLOYMENT_LIMIT: usize = 64 << 20;
 const ARTIFACT_LIMIT: usize = 2 << 30;

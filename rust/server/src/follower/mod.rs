@@ -112,11 +112,11 @@ impl Follower {
     /// Loading and warming block, so they have a thread of their own.
     async fn install(&self, spec: DeploymentSpec, bytes: Bytes) -> Result<(), FollowError> {
         let engine = Arc::clone(&self.engine);
-        let shelf = self.shelf.clone();
+        let disk = self.shelf.clone();
         tokio::task::spawn_blocking(move || {
-            let generation = engine.install(&spec, shelf.artifacts())?;
+            let generation = engine.install(&spec, disk.artifacts())?;
             tracing::info!(generation, "deployment installed from control");
-            shelf.keep(generation, &bytes).map_err(FollowError::Keep)
+            disk.keep(generation, &bytes).map_err(FollowError::Keep)
         })
         .await?
     }

@@ -100,7 +100,7 @@ pub(super) fn encode(data: &TensorData) -> Option<InferTensorContents> {
         TensorData::Fp32(values) => contents.fp32_contents.clone_from(values),
         TensorData::Fp64(values) => contents.fp64_contents.clone_from(values),
         TensorData::Bytes(column) => {
-            contents.bytes_contents = column.iter().map(Bytes::copy_from_slice).collect()
+            contents.bytes_contents = column.iter().map(Bytes::copy_from_slice).collect();
         }
     }
     Some(contents)

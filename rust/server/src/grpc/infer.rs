@@ -1,4 +1,4 @@
-//! ModelInfer, the hot call: decoded and encoded by hand, scored on the thread that read it.
+//! `ModelInfer`, the hot call: decoded and encoded by hand, scored on the thread that read it.
 
 use std::collections::BTreeMap;
 
@@ -24,7 +24,7 @@ pub(super) fn infer(desk: &Desk, headers: &HeaderMap, body: Bytes) -> Result<Res
         .map_err(|error| Fault::invalid(format!("the message is not a ModelInferRequest: {error}")))?;
     let endpoint = desk.plane.endpoint_version(&request.model_name, &request.model_version)?;
     let is_raw = !request.raw_input_contents.is_empty();
-    let batch = decode(&endpoint.contract, request.inputs, request.raw_input_contents)?;
+    let batch = decode(&endpoint.contract, request.inputs, &request.raw_input_contents)?;
     let outputs = tensor_header::outputs(
         &endpoint.contract,
         request.outputs.iter().map(|output| output.name.as_str()),
@@ -49,7 +49,7 @@ pub(super) fn infer(desk: &Desk, headers: &HeaderMap, body: Bytes) -> Result<Res
     Ok(answer)
 }
 
-fn decode(contract: &Contract, inputs: Vec<InferInputTensor>, raws: Vec<Bytes>) -> Result<Batch, Fault> {
+fn decode(contract: &Contract, inputs: Vec<InferInputTensor>, raws: &[Bytes]) -> Result<Batch, Fault> {
     if !raws.is_empty() && raws.len() != inputs.len() {
         return Err(Fault::invalid(format!(
             "raw_input_contents has {} items for {} inputs",
@@ -128,7 +128,11 @@ fn encode(
             .map(|(spec, tensor)| InferOutputTensor {
                 name: spec.name.clone(),
                 datatype: tensor.data.datatype().name().to_owned(),
-                shape: tensor.shape.iter().map(|dimension| *dimension as i64).collect(),
+                shape: tensor
+                    .shape
+                    .iter()
+                    .map(|dimension| i64::try_from(*dimension).unwrap_or(i64::MAX))
+                    .collect(),
                 parameters: BTreeMap::new(),
                 contents: typed.next(),
             })
@@ -194,8 +198,8 @@ mod tests {
     #[test]
     fn raw_and_typed_are_the_same_batch() {
         let raw: Vec<u8> = [1.0_f32, f32::INFINITY].iter().flat_map(|v| v.to_le_bytes()).collect();
-        let from_raw = decode(&contract(), vec![input(None)], vec![raw.into()]).unwrap();
-        let typed = decode(&contract(), vec![input(Some(vec![1.0, f32::INFINITY]))], vec![]).unwrap();
+        let from_raw = decode(&contract(), vec![input(None)], &[raw.into()]).unwrap();
+        let typed = decode(&contract(), vec![input(Some(vec![1.0, f32::INFINITY]))], &[]).unwrap();
         assert_eq!(from_raw, typed);
         assert_eq!(typed.inputs[0].data, TensorData::Fp32(vec![1.0, f32::INFINITY]));
     }
@@ -203,11 +207,11 @@ mod tests {
     #[test]
     fn mixtures_of_raw_and_typed_are_refused() {
         let raw = || Bytes::from(vec![0; 8]);
-        let message = |inputs, raws| decode(&contract(), inputs, raws).unwrap_err().message;
-        assert!(message(vec![input(Some(vec![1.0, 2.0]))], vec![raw()]).contains("both contents and raw"));
-        assert!(message(vec![input(None)], vec![raw(), raw()]).contains("2 items for 1 inputs"));
-        assert!(message(vec![input(None)], vec![]).contains("0 elements"));
-        assert!(message(vec![input(None)], vec![Bytes::from(vec![0; 4])]).contains("1 elements"));
+        let message = |inputs, raws: &[Bytes]| decode(&contract(), inputs, raws).unwrap_err().message;
+        assert!(message(vec![input(Some(vec![1.0, 2.0]))], &[raw()]).contains("both contents and raw"));
+        assert!(message(vec![input(None)], &[raw(), raw()]).contains("2 items for 1 inputs"));
+        assert!(message(vec![input(None)], &[]).contains("0 elements"));
+        assert!(message(vec![input(None)], &[Bytes::from(vec![0; 4])]).contains("1 elements"));
     }
 
     #[test]

@@ -86,7 +86,7 @@ impl GrpcInferenceService for Service {
         })
     }
 
-    /// The dispatcher answers ModelInfer before it comes here.
+    /// The dispatcher answers `ModelInfer` before it comes here.
     async fn model_infer(&self, request: Request<ModelInferRequest>) -> Answered<ModelInferResponse> {
         call(request, |_| Err(unanswered("ModelInfer")))
     }

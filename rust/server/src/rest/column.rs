@@ -50,7 +50,7 @@ impl Column {
 
     /// Appends one value: integers must be written as integers and fit, null is NaN in a floating column.
     pub(super) fn push(&mut self, token: &Token<'_>) -> Result<(), Refused> {
-        let taken = match &mut self.data {
+        let pushed = match &mut self.data {
             TensorData::Bool(values) => boolean(token).map(|v| values.push(v)),
             TensorData::Uint8(values) => integer(token).map(|v| values.push(v)),
             TensorData::Uint16(values) => integer(token).map(|v| values.push(v)),
@@ -67,7 +67,7 @@ impl Column {
                 text(token, self.missing.as_deref()).map(|v| values.push(v.as_bytes()))
             }
         };
-        taken.ok_or_else(|| Refused(describe(token)))
+        pushed.ok_or_else(|| Refused(describe(token)))
     }
 }
 

@@ -58,17 +58,17 @@ impl Serialize for Element<'_> {
 /// The elements of one row: one value, or an array of `width`.
 pub(super) struct Row<'a> {
     pub(super) data: &'a TensorData,
-    pub(super) row: usize,
+    pub(super) index: usize,
     /// Elements per row; `None` where the output is one value per row.
     pub(super) width: Option<usize>,
 }
 
 impl Serialize for Row<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Some(width) = self.width else { return Element(self.data, self.row).serialize(serializer) };
+        let Some(width) = self.width else { return Element(self.data, self.index).serialize(serializer) };
         let mut array = serializer.serialize_seq(Some(width))?;
         for column in 0..width {
-            array.serialize_element(&Element(self.data, self.row * width + column))?;
+            array.serialize_element(&Element(self.data, self.index * width + column))?;
         }
         array.end()
     }
@@ -102,7 +102,7 @@ mod tests {
     #[test]
     fn a_row_is_a_value_or_an_array() {
         let data = TensorData::Int8(vec![1, 2, 3, 4]);
-        let row = |row, width| serde_json::to_string(&Row { data: &data, row, width }).unwrap();
+        let row = |index, width| serde_json::to_string(&Row { data: &data, index, width }).unwrap();
         assert_eq!(row(1, None), "2");
         assert_eq!(row(1, Some(2)), "[3,4]");
         assert_eq!(row(9, None), "null");

@@ -31,8 +31,12 @@ pub(super) enum NoCall {
 impl Call<'_> {
     const fn verb(&self) -> &'static str {
         match self {
-            Self::Live | Self::Ready | Self::Server | Self::Model { .. } | Self::ModelReady { .. } => "GET",
-            Self::Endpoint { .. } => "GET",
+            Self::Live
+            | Self::Ready
+            | Self::Server
+            | Self::Model { .. }
+            | Self::ModelReady { .. }
+            | Self::Endpoint { .. } => "GET",
             Self::Infer { .. } | Self::Score { .. } | Self::Feedback => "POST",
         }
     }
@@ -56,7 +60,7 @@ fn find(path: &str) -> Option<Call<'_>> {
 }
 
 /// The Open Inference Protocol. One page of it writes `model` for `models`; both are taken.
-fn protocol<'a>(mut parts: std::str::Split<'a, char>) -> Option<Call<'a>> {
+fn protocol(mut parts: std::str::Split<'_, char>) -> Option<Call<'_>> {
     match parts.next() {
         None => return Some(Call::Server),
         Some("health") => {
@@ -87,7 +91,7 @@ fn protocol<'a>(mut parts: std::str::Split<'a, char>) -> Option<Call<'a>> {
 }
 
 /// Tidegate's own calls.
-fn own<'a>(mut parts: std::str::Split<'a, char>) -> Option<Call<'a>> {
+fn own(mut parts: std::str::Split<'_, char>) -> Option<Call<'_>> {
     let call = match parts.next()? {
         "feedback" => Call::Feedback,
         "endpoints" => {

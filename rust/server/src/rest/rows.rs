@@ -27,8 +27,8 @@ pub(super) fn read_records(contract: &Contract, records: &str) -> Result<Batch, 
     table.finish(rows)
 }
 
-fn read_record<'a>(
-    table: &mut Table<'a>,
+fn read_record(
+    table: &mut Table<'_>,
     tokens: &mut Tokens<'_>,
     seen: &mut [usize],
     row: usize,

@@ -89,7 +89,7 @@ impl Serialize for Prediction<'_> {
             if score.is_some() && matches!(spec.name.as_str(), "score" | "decision") {
                 continue;
             }
-            let row = Row { data: &tensor.data, row: self.row, width: width(tensor) };
+            let row = Row { data: &tensor.data, index: self.row, width: width(tensor) };
             map.serialize_entry(&spec.name, &row)?;
         }
         map.end()

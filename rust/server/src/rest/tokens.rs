@@ -58,9 +58,7 @@ impl<'a> Tokens<'a> {
 
     fn word(&mut self) -> Token<'a> {
         let rest = &self.text[self.at..];
-        let end = rest
-            .find(|c: char| matches!(c, ',' | ']' | '}' | ' ' | '\n' | '\r' | '\t'))
-            .unwrap_or(rest.len());
+        let end = rest.find([',', ']', '}', ' ', '\n', '\r', '\t']).unwrap_or(rest.len());
         self.at += end;
         match &rest[..end] {
             "null" => Token::Null,

@@ -43,7 +43,9 @@ async fn version(server: &Running) -> Value {
 async fn a_deployment_is_fetched_kept_and_replaced() {
     let home = Home::empty();
     let control = FakeControl::start().await;
-    MODELS.iter().for_each(|model| control.hold(model));
+    for model in MODELS {
+        control.hold(model);
+    }
     let server = follow(&home, &control).await;
     let empty = get(server.addresses.admin, "/status").await.json();
     assert_eq!(empty["endpoints"], json!([]));

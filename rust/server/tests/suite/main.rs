@@ -1,4 +1,10 @@
 //! The server as its clients see it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that meets the unexpected ends"
+)]
 
 mod admin;
 mod drain;

@@ -15,7 +15,10 @@ pub(crate) struct FakeLoader {
 
 /// Holds a `waits` model inside its scoring of any row but the first, the one that warms it.
 #[derive(Clone, Default)]
-pub(crate) struct Gate(Arc<Mutex<Option<(Sender<()>, Receiver<()>)>>>);
+pub(crate) struct Gate(Arc<Mutex<Option<Closed>>>);
+
+/// Tells that a scoring has begun; waits until it may go on.
+type Closed = (Sender<()>, Receiver<()>);
 
 /// The test's side of a [`Gate`].
 pub(crate) struct GateKeeper {
@@ -124,7 +127,9 @@ impl Scorer for FakeScorer {
             Tensor { shape: Shape::from_slice(&[rows]), data: TensorData::Bytes(carrier.clone()) },
             Tensor {
                 shape: Shape::from_slice(&[rows]),
-                data: TensorData::Int64(carrier.iter().map(|value| value.len() as i64).collect()),
+                data: TensorData::Int64(
+                    carrier.iter().map(|value| i64::try_from(value.len()).unwrap()).collect(),
+                ),
             },
             Tensor { shape: Shape::from_slice(&[rows, 2]), data: TensorData::Fp32(probabilities.collect()) },
         ])
