@@ -67,14 +67,23 @@ impl Body for Answer {
     }
 }
 
-/// The whole body, if it is no longer than the limit and comes in time. A body in one piece is not copied.
-pub(crate) async fn read(headers: &HeaderMap, body: Incoming, limits: Limits) -> Result<Bytes, Fault> {
+/// The whole body, if it comes in time and is no longer than the limit and its `framing`. A body in one piece is not
+/// copied.
+pub(crate) async fn read(
+    headers: &HeaderMap,
+    body: Incoming,
+    limits: Limits,
+    framing: usize,
+) -> Result<Bytes, Fault> {
+    let longest = limits.body.saturating_add(framing);
     let declared = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-    if declared.is_some_and(|length| length > limits.body as u64) {
+    if declared.is_some_and(|length| length > longest as u64) {
         return Err(too_large(limits.body));
     }
-    match tokio::time::timeout(limits.body_time, collect(body, limits.body)).await {
-        Ok(read) => read,
+    match tokio::time::timeout(limits.body_time, collect(body, longest)).await {
+        Ok(Ok(Some(body))) => Ok(body),
+        Ok(Ok(None)) => Err(too_large(limits.body)),
+        Ok(Err(fault)) => Err(fault),
         Err(_) => Err(Fault::new(
             ErrorKind::DeadlineExceeded,
             format!("the body did not come within {} s", limits.body_time.as_secs()),
@@ -82,9 +91,10 @@ pub(crate) async fn read(headers: &HeaderMap, body: Incoming, limits: Limits) ->
     }
 }
 
-async fn collect(mut body: Incoming, limit: usize) -> Result<Bytes, Fault> {
-    let Some(first) = next(&mut body).await? else { return Ok(Bytes::new()) };
-    let Some(second) = next(&mut body).await? else { return within(first, limit) };
+/// The whole body, or `None` when it is longer than `limit`.
+async fn collect(mut body: Incoming, limit: usize) -> Result<Option<Bytes>, Fault> {
+    let Some(first) = next(&mut body).await? else { return Ok(Some(Bytes::new())) };
+    let Some(second) = next(&mut body).await? else { return Ok(within(first, limit)) };
     let hint = usize::try_from(body.size_hint().lower()).unwrap_or(limit).min(limit);
     let mut whole = BytesMut::with_capacity(first.len() + second.len() + hint);
     whole.extend_from_slice(&first);
@@ -94,7 +104,7 @@ async fn collect(mut body: Incoming, limit: usize) -> Result<Bytes, Fault> {
     {
         whole.extend_from_slice(&piece);
     }
-    within(whole.freeze(), limit)
+    Ok(within(whole.freeze(), limit))
 }
 
 /// The next piece of data; trailers are passed over.
@@ -109,8 +119,8 @@ async fn next(body: &mut Incoming) -> Result<Option<Bytes>, Fault> {
     Ok(None)
 }
 
-fn within(body: Bytes, limit: usize) -> Result<Bytes, Fault> {
-    if body.len() > limit { Err(too_large(limit)) } else { Ok(body) }
+fn within(body: Bytes, limit: usize) -> Option<Bytes> {
+    (body.len() <= limit).then_some(body)
 }
 
 fn too_large(limit: usize) -> Fault {

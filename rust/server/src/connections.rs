@@ -18,6 +18,7 @@ use tokio::net::TcpStream;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::body::Answer;
+use crate::first_bytes::FirstBytes;
 
 /// Streams that one HTTP/2 connection may have open.
 const STREAMS: u32 = 128;
@@ -98,6 +99,7 @@ where
     let open = Rc::new(Cell::new(0));
     while let Some(Accepted { stream, held }) = accepted.recv().await {
         let Ok(stream) = TcpStream::from_std(stream) else { continue };
+        let stream = FirstBytes::within(stream, header_time);
         let handler = handler.clone();
         let service = service_fn(move |request| {
             let answer = handler(request);

@@ -10,6 +10,7 @@ mod connections;
 mod error;
 mod error_kind;
 mod fault;
+mod first_bytes;
 mod follower;
 mod generated;
 mod grpc;

@@ -59,18 +59,17 @@ pub(crate) async fn answer(desk: &Desk, services: &Services, request: Request<In
         .unwrap_or_else(|fault| status::failed(&fault, &parts.headers));
     }
     let headers = request.headers().clone();
+    let path: String = path.chars().take(200).collect();
     // Both services answer every request, with a status where they fail.
     let answered = if path.starts_with(INFERENCE) {
         services.inference.clone().call(request).await
     } else if path.starts_with(HEALTH) {
         services.health.clone().call(request).await
     } else {
-        let shown: String = path.chars().take(200).collect();
-        let fault = Fault::new(ErrorKind::UnknownCall, format!("nothing answers at '{shown}'"));
-        return status::failed(&fault, &headers);
+        return status::failed(&status::unknown(&path), &headers);
     };
     match answered {
-        Ok(response) => status::of_library(response, &headers),
+        Ok(response) => status::of_library(response, &headers, &path),
     }
 }
 
@@ -82,6 +81,5 @@ async fn read(headers: &HeaderMap, body: Incoming, limits: Limits) -> Result<byt
         let message = format!("content type '{media}' is not read here; send application/grpc");
         return Err(Fault::new(ErrorKind::UnsupportedMedia, message));
     }
-    let limits = Limits { body: limits.body.saturating_add(frame::PREFIX), ..limits };
-    body::read(headers, body, limits).await
+    body::read(headers, body, limits, frame::PREFIX).await
 }

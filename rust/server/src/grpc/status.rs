@@ -2,8 +2,8 @@
 
 use http::header::HeaderName;
 use http::{HeaderMap, HeaderValue, Response};
-use tonic::Status;
 use tonic::metadata::MetadataMap;
+use tonic::{Code, Status};
 
 use crate::ErrorKind;
 use crate::body::Answer;
@@ -32,11 +32,24 @@ pub(super) fn failed(fault: &Fault, asked: &HeaderMap) -> Response<Answer> {
     status(fault, asked).into_http()
 }
 
+/// Nothing has that path.
+pub(super) fn unknown(path: &str) -> Fault {
+    Fault::new(ErrorKind::UnknownCall, format!("nothing answers at '{path}'"))
+}
+
 /// An answer of the gRPC library. Statuses that are not ours (ours carry a request id) get the table's code.
-pub(super) fn of_library(response: Response<tonic::body::Body>, asked: &HeaderMap) -> Response<Answer> {
+pub(super) fn of_library(
+    response: Response<tonic::body::Body>,
+    asked: &HeaderMap,
+    path: &str,
+) -> Response<Answer> {
     let headers = response.headers();
     let foreign = headers.contains_key(GRPC_STATUS) && !headers.contains_key(REQUEST_ID);
     match Status::from_header_map(headers).filter(|_| foreign) {
+        // Of a method that it does not know, the library says nothing.
+        Some(status) if status.code() == Code::Unimplemented && status.message().is_empty() => {
+            failed(&unknown(path), asked)
+        }
         Some(status) => failed(&Fault::new(ErrorKind::from_grpc(status.code()), status.message()), asked),
         None => response.map(Answer::Library),
     }
@@ -45,7 +58,6 @@ pub(super) fn of_library(response: Response<tonic::body::Body>, asked: &HeaderMa
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tonic::Code;
 
     fn asked() -> HeaderMap {
         let mut headers = HeaderMap::new();
@@ -73,13 +85,13 @@ mod tests {
             (Code::Cancelled, Code::DeadlineExceeded),
             (Code::Internal, Code::InvalidArgument),
         ] {
-            let response = of_library(Status::new(code, "library").into_http(), &asked());
+            let response = of_library(Status::new(code, "library").into_http(), &asked(), "/s/M");
             let status = Status::from_header_map(response.headers()).unwrap();
             assert_eq!((status.code(), status.message()), (expected, "library"));
             assert_eq!(response.headers()[REQUEST_ID], "r-1");
         }
         let ours = status(&Fault::new(ErrorKind::Internal, "ours"), &asked());
-        let response = of_library(ours.into_http(), &asked());
+        let response = of_library(ours.into_http(), &asked(), "/s/M");
         assert_eq!(Status::from_header_map(response.headers()).unwrap().code(), Code::Internal);
     }
 }

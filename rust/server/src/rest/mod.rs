@@ -192,7 +192,7 @@ async fn read(desk: &Desk, headers: &HeaderMap, body: Incoming) -> Result<Bytes,
     {
         return Err(refused("Content-Type", media, "application/json or application/octet-stream"));
     }
-    body::read(headers, body, desk.plane.limits).await
+    body::read(headers, body, desk.plane.limits, 0).await
 }
 
 /// JSON and tensors; also what curl says of any body when it is told nothing.

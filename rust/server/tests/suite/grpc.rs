@@ -158,6 +158,7 @@ async fn calls_of_later_releases_are_unimplemented() {
         let status =
             grpc.unary(Request::new(ServerLiveRequest {}), path.parse().unwrap(), codec).await.unwrap_err();
         assert_eq!(status.code(), Code::Unimplemented, "{path}: {status:?}");
+        assert_eq!(status.message(), format!("nothing answers at '{path}'"));
         assert!(status.metadata().contains_key("x-request-id"), "{path}");
     }
 }

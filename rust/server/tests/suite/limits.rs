@@ -48,6 +48,7 @@ async fn grpc_says_the_same_of_a_message_over_the_limit() {
     let long = ModelInferRequest { model_name: "x".repeat(1001), ..Default::default() };
     let status = client.model_infer(long).await.unwrap_err();
     assert_eq!(status.code(), Code::ResourceExhausted, "{status:?}");
+    assert!(status.message().contains("limit of 1000 bytes"), "{status:?}");
     let long =
         crate::generated::inference::ModelReadyRequest { name: "x".repeat(1001), version: String::new() };
     let status = client.model_ready(long).await.unwrap_err();
