@@ -104,16 +104,20 @@ impl Counters {
     /// Adds everything counted to `counts` and sets the cells to zero. The writer must be quiet.
     ///
     /// # Errors
-    /// When `counts` belong to another profile or overflow; nothing is added or zeroed then.
+    /// When `counts` belong to another profile or are close to 2^62 rows; nothing is added or zeroed then.
     pub fn drain_into(&self, counts: &mut Counts) -> Result<(), CountsError> {
-        counts.add(&self.counts())?;
-        for cell in self.features.iter().flat_map(|feature| &feature.cells) {
-            cell.store(0, Relaxed);
-        }
-        Ok(())
+        let shape: Vec<usize> = self.features.iter().map(FeatureCounters::missing).collect();
+        counts.take(&shape, |feature, position| {
+            let cell = &self.features[feature].cells[position];
+            let count = cell.load(Relaxed);
+            if count > 0 {
+                cell.store(0, Relaxed);
+            }
+            count
+        })
     }
 
-    /// What is counted now.
+    /// What is counted now. May be read while the writer counts.
     #[must_use]
     pub fn counts(&self) -> Counts {
         Counts::from_features(self.features.iter().map(FeatureCounters::counts).collect())
@@ -161,6 +165,7 @@ impl FeatureCounters {
         }
     }
 
+    /// Position of the missing count, which is also the number of the feature's own cells.
     fn missing(&self) -> usize {
         self.cells.len() - 2
     }

@@ -13,6 +13,8 @@ pub struct Counts {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FeatureCounts {
     cells: Vec<u64>,
+    /// The sum of the cells.
+    present: u64,
     missing: u64,
     nonfinite: u64,
 }
@@ -21,7 +23,7 @@ impl Counts {
     /// Nothing counted yet, for this profile.
     #[must_use]
     pub fn zero(profile: &ReferenceProfile) -> Self {
-        let zero = |cells| FeatureCounts { cells: vec![0; cells], missing: 0, nonfinite: 0 };
+        let zero = |cells| FeatureCounts { cells: vec![0; cells], present: 0, missing: 0, nonfinite: 0 };
         Self { features: profile.features().iter().map(|feature| zero(feature.cells())).collect() }
     }
 
@@ -80,6 +82,33 @@ impl Counts {
         Ok(())
     }
 
+    /// Adds 32-bit counts taken from cells: per feature its cells, then missing, then nonfinite. `take` gives the count
+    /// at a position of a feature.
+    pub(crate) fn take(
+        &mut self,
+        shape: &[usize],
+        mut take: impl FnMut(usize, usize) -> u32,
+    ) -> Result<(), CountsError> {
+        self.check_shape(shape)?;
+        for (index, feature) in self.features.iter().enumerate() {
+            let most = (feature.cells.len() as u64 + 1).saturating_mul(u64::from(u32::MAX));
+            if feature.rows().saturating_add(most) > MAX_ROWS {
+                return Err(CountsError::Overflow { index });
+            }
+        }
+        for (index, feature) in self.features.iter_mut().enumerate() {
+            for (position, cell) in feature.cells.iter_mut().enumerate() {
+                let count = u64::from(take(index, position));
+                *cell += count;
+                feature.present += count;
+            }
+            let cells = feature.cells.len();
+            feature.missing += u64::from(take(index, cells));
+            feature.nonfinite += u64::from(take(index, cells + 1));
+        }
+        Ok(())
+    }
+
     fn same_shape(&self, other: &Self) -> Result<(), CountsError> {
         let shape: Vec<usize> = self.features.iter().map(|feature| feature.cells.len()).collect();
         other.check_shape(&shape)
@@ -108,12 +137,12 @@ impl FeatureCounts {
         if present + u128::from(missing) > u128::from(MAX_ROWS) || u128::from(nonfinite) > present {
             return Err(CountsError::Overflow { index });
         }
-        Ok(Self { cells, missing, nonfinite })
+        Ok(Self { cells, present: present as u64, missing, nonfinite })
     }
 
-    /// Counts that fit by construction: sums of 32-bit cells.
-    pub(crate) const fn from_u32(cells: Vec<u64>, missing: u64, nonfinite: u64) -> Self {
-        Self { cells, missing, nonfinite }
+    /// Counts that fit by construction: 32-bit ones.
+    pub(crate) fn from_u32(cells: Vec<u64>, missing: u64, nonfinite: u64) -> Self {
+        Self { present: cells.iter().sum(), cells, missing, nonfinite }
     }
 
     /// Rows per cell: as [`crate::FeatureProfile::cells`] describes them.
@@ -124,8 +153,8 @@ impl FeatureCounts {
 
     /// Rows with a value.
     #[must_use]
-    pub fn present(&self) -> u64 {
-        self.cells.iter().sum()
+    pub const fn present(&self) -> u64 {
+        self.present
     }
 
     /// Rows without a value.
@@ -142,8 +171,8 @@ impl FeatureCounts {
 
     /// All rows, with a value or without.
     #[must_use]
-    pub fn rows(&self) -> u64 {
-        self.present() + self.missing
+    pub const fn rows(&self) -> u64 {
+        self.present + self.missing
     }
 
     fn contains(&self, other: &Self) -> bool {
@@ -153,6 +182,7 @@ impl FeatureCounts {
     }
 
     fn each(&mut self, other: &Self, combine: impl Fn(u64, u64) -> u64) {
+        self.present = combine(self.present, other.present);
         self.missing = combine(self.missing, other.missing);
         self.nonfinite = combine(self.nonfinite, other.nonfinite);
         for (mine, &theirs) in self.cells.iter_mut().zip(&other.cells) {

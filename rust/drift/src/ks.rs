@@ -66,7 +66,7 @@ pub fn ks(profile: &NumericProfile, counts: &FeatureCounts) -> Result<Ks, Counts
         d: defined(numerator),
         d_plus: defined(sup.plus),
         d_minus: defined(sup.minus),
-        upper: defined(upper(profile, counts.cells(), &sup, m, n)),
+        upper: defined(sup.upper),
         location: sup.location.map(|(point, _)| profile.points()[point]),
         side: sup.location.map(|(_, side)| side),
         p_value: None,
@@ -91,49 +91,45 @@ pub fn ks(profile: &NumericProfile, counts: &FeatureCounts) -> Result<Ks, Counts
 struct Supremum {
     plus: i128,
     minus: i128,
+    upper: i128,
     location: Option<(usize, Side)>,
-    /// `F_live - F_reference` times the denominator: just below and at each point.
-    differences: Vec<(i128, i128)>,
+}
+
+impl Supremum {
+    fn see(&mut self, difference: i128, point: usize, side: Side) {
+        if difference.abs() > self.plus.max(self.minus) {
+            self.location = Some((point, side));
+            self.upper = self.upper.max(difference.abs());
+        }
+        self.plus = self.plus.max(difference);
+        self.minus = self.minus.max(-difference);
+    }
 }
 
 /// Walks both distribution functions: the supremum stands at a point or just below one (STATISTICS 2.1).
+///
+/// A grid also bounds it from above (2.3): within a gap the difference grows by at most the reference rows or the live
+/// rows inside, whichever is less.
 fn supremum(profile: &NumericProfile, cells: &[u64], m: u64, n: u64) -> Supremum {
     let (m, n) = (i128::from(m), i128::from(n));
-    let (mut live, mut reference) = (0_i128, 0_i128);
-    let mut sup = Supremum { plus: 0, minus: 0, location: None, differences: Vec::new() };
-    let see = |difference: i128, point: usize, side: Side, sup: &mut Supremum| {
-        if difference.abs() > sup.plus.max(sup.minus) {
-            sup.location = Some((point, side));
-        }
-        sup.plus = sup.plus.max(difference);
-        sup.minus = sup.minus.max(-difference);
-        difference
-    };
+    let (mut live, mut reference, mut last) = (0_i128, 0_i128, 0_i128);
+    let mut sup = Supremum { plus: 0, minus: 0, upper: 0, location: None };
     for (point, (&weight, &gap)) in profile.weights().iter().zip(profile.gaps()).enumerate() {
         live += i128::from(cells[2 * point]);
         reference += i128::from(gap);
-        let below = see(live * m - reference * n, point, Side::Below, &mut sup);
+        let below = live * m - reference * n;
+        sup.see(below, point, Side::Below);
+        if gap > 0 {
+            let (inside, lives) = (i128::from(gap) * n, i128::from(cells[2 * point]) * m);
+            sup.upper =
+                sup.upper.max((below + inside).min(last + lives)).max((inside - last).min(lives - below));
+        }
         live += i128::from(cells[2 * point + 1]);
         reference += i128::from(weight);
-        let at = see(live * m - reference * n, point, Side::At, &mut sup);
-        sup.differences.push((below, at));
+        last = live * m - reference * n;
+        sup.see(last, point, Side::At);
     }
     sup
-}
-
-/// Bounds D against the full reference from a grid (STATISTICS 2.3): within a gap the difference grows by at most the
-/// reference mass or the live mass inside it, whichever is less.
-fn upper(profile: &NumericProfile, cells: &[u64], sup: &Supremum, m: u64, n: u64) -> i128 {
-    let mut upper = sup.plus.max(sup.minus);
-    for (point, pair) in sup.differences.windows(2).enumerate() {
-        let reference = i128::from(profile.gaps()[point + 1]) * i128::from(n);
-        if reference > 0 {
-            let live = i128::from(cells[2 * point + 2]) * i128::from(m);
-            let (left, right) = (pair[0].1, pair[1].0);
-            upper = upper.max((right + reference).min(left + live)).max((reference - left).min(live - right));
-        }
-    }
-    upper
 }
 
 /// Sizes of the groups of equal pooled values. Values between points count as distinct, which errs to a larger p-value.

@@ -194,36 +194,34 @@ impl NumericProfile {
     /// Reference rows per PSI bin; in discrete mode the last is the unseen bin, which has none.
     #[must_use]
     pub fn reference_bins(&self) -> Vec<u64> {
-        let mut cells = vec![0; self.cells()];
-        for (cell, &count) in cells.iter_mut().step_by(2).zip(&self.gaps) {
-            *cell = count;
-        }
-        for (cell, &count) in cells.iter_mut().skip(1).step_by(2).zip(&self.weights) {
-            *cell = count;
-        }
-        self.bins(&cells)
+        self.sum_bins(&self.gaps, &self.weights)
     }
 
     /// Sums cells to PSI bins. Exact, because every edge is a point.
     #[must_use]
     pub fn bins(&self, cells: &[u64]) -> Vec<u64> {
-        match self.mode {
-            Mode::Discrete => {
-                let unseen = cells.iter().step_by(2).sum();
-                cells.iter().skip(1).step_by(2).copied().chain([unseen]).collect()
-            }
-            Mode::Quantile => {
-                let mut start = 0;
-                let mut bins = Vec::with_capacity(self.edges.len() + 1);
-                for edge in &self.edges {
-                    let end = 2 * self.points.partition_point(|point| point < edge) + 2;
-                    bins.push(cells[start.min(cells.len())..end.min(cells.len())].iter().sum());
-                    start = end;
-                }
-                bins.push(cells.iter().skip(start).sum());
-                bins
-            }
+        let between: Vec<u64> = cells.iter().step_by(2).copied().collect();
+        let at: Vec<u64> = cells.iter().skip(1).step_by(2).copied().collect();
+        self.sum_bins(&between, &at)
+    }
+
+    /// Bins of counts between and at the points.
+    fn sum_bins(&self, between: &[u64], at: &[u64]) -> Vec<u64> {
+        if self.mode == Mode::Discrete {
+            return at.iter().copied().chain([between.iter().sum()]).collect();
         }
+        let sum = |counts: &[u64], from: usize, to: usize| {
+            counts.get(from..to).unwrap_or_default().iter().sum::<u64>()
+        };
+        let mut bins = Vec::with_capacity(self.edges.len() + 1);
+        let mut start = 0;
+        for edge in &self.edges {
+            let end = self.points.partition_point(|point| point < edge) + 1;
+            bins.push(sum(between, start, end) + sum(at, start, end));
+            start = end;
+        }
+        bins.push(sum(between, start, between.len()) + sum(at, start, at.len()));
+        bins
     }
 
     pub(crate) const fn table(&self) -> &Arc<PointTable> {

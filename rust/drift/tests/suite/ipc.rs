@@ -14,7 +14,7 @@ use crate::support::SplitMix64;
 
 fn sample() -> ReferenceProfile {
     let mut stream = SplitMix64(5);
-    let uniform: Vec<f64> = (0..400).map(|_| stream.uniform()).collect();
+    let uniform: Vec<f64> = (0..80).map(|_| stream.uniform()).collect();
     let discrete: Vec<f64> =
         uniform.iter().map(|u| (u * 4.0).floor()).chain([f64::NAN, f64::INFINITY]).collect();
     let grid = FitOptions { bins: None, max_points: Some(30) };
