@@ -37,14 +37,9 @@ pub enum ProfileError {
         /// `input` or `score`.
         role: &'static str,
     },
-    /// A feature whose parts contradict each other.
-    #[error("feature `{feature}`: {problem}")]
-    Inconsistent {
-        /// The feature's name.
-        feature: String,
-        /// What is wrong, and what was expected.
-        problem: String,
-    },
+    /// A profile past the 32-bit offsets of its Arrow columns.
+    #[error("reference profile: expected at most 2^31 - 1 points, and as many bytes of categories")]
+    TooLarge,
     /// Bytes that are not an Arrow IPC file of this format.
     #[error("not a reference profile: {problem}")]
     Format {
@@ -110,6 +105,9 @@ pub enum CountsError {
         /// Position of the feature.
         index: usize,
     },
+    /// Counts past the 32-bit offsets of their Arrow columns.
+    #[error("drift counts: expected at most 2^31 - 1 cells")]
+    TooLarge,
     /// Bytes that are not an Arrow IPC stream of this format.
     #[error("not drift counts: {problem}")]
     Format {

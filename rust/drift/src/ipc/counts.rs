@@ -132,6 +132,11 @@ impl Builders {
 /// # Errors
 /// When a column outgrows Arrow's 32-bit offsets.
 pub fn encode(variants: &[VariantCounts]) -> Result<Vec<u8>, CountsError> {
+    let cells: usize =
+        variants.iter().flat_map(|v| &v.features).map(|(_, _, counts)| counts.cells().len()).sum();
+    if cells > i32::MAX as usize {
+        return Err(CountsError::TooLarge);
+    }
     let mut builders = Builders::default();
     for variant in variants {
         builders.push(variant);

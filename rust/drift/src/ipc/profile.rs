@@ -110,6 +110,20 @@ impl Builders {
 }
 
 pub(crate) fn encode(profile: &ReferenceProfile) -> Result<Vec<u8>, ProfileError> {
+    let bytes: usize = profile
+        .features()
+        .iter()
+        .filter_map(|feature| match &feature.kind {
+            Kind::Numeric(_) => None,
+            Kind::Categorical(c) => {
+                Some(c.categories().iter().chain(c.rare()).map(|value| value.len() + 1).sum::<usize>())
+            }
+        })
+        .sum();
+    let cells: usize = profile.features().iter().map(FeatureProfile::cells).sum();
+    if bytes.max(cells) > i32::MAX as usize {
+        return Err(ProfileError::TooLarge);
+    }
     let mut builders = Builders::default();
     for feature in profile.features() {
         builders.push(feature);
@@ -143,7 +157,11 @@ fn feature(columns: &Columns<'_>, row: usize) -> Result<FeatureProfile, ProfileE
         "categorical" => categorical(columns, row).map_err(format)?.map(Kind::Categorical),
         kind => return Err(format(format!("kind `{kind}`: expected numeric or categorical"))),
     };
-    Ok(FeatureProfile { name, role, kind: kind? })
+    match kind {
+        Ok(kind) => Ok(FeatureProfile { name, role, kind }),
+        Err(ProfileError::Format { problem }) => Err(format(format!("feature `{name}`: {problem}"))),
+        Err(error) => Err(error),
+    }
 }
 
 fn numeric(columns: &Columns<'_>, row: usize) -> Result<Result<NumericProfile, ProfileError>, Problem> {

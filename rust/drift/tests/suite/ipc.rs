@@ -94,6 +94,30 @@ fn the_bytes_are_ordinary_arrow() {
 }
 
 #[test]
+fn a_contradiction_names_the_feature() {
+    let bytes = sample().to_ipc().unwrap();
+    let first = 0.25_f64.to_le_bytes();
+    let discrete = NumericProfile::fit(&[0.25, 0.5]).unwrap();
+    let feature =
+        FeatureProfile { name: "distance".to_owned(), role: Role::Input, kind: Kind::Numeric(discrete) };
+    let mut swapped = ReferenceProfile::new(vec![feature]).unwrap().to_ipc().unwrap();
+    let position = swapped.windows(8).position(|bytes| bytes == first).unwrap();
+    swapped[position..position + 8].copy_from_slice(&0.75_f64.to_le_bytes());
+    let error = ReferenceProfile::from_ipc(&swapped).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "not a reference profile: feature `distance`: points: expected strictly ascending numbers"
+    );
+    let error = decode(&bytes).unwrap_err().to_string();
+    assert!(error.starts_with("not drift counts: "), "{error}");
+    let error = ReferenceProfile::from_ipc(b"PAR1").unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "not a reference profile: expected an Arrow IPC file, which starts and ends with ARROW1"
+    );
+}
+
+#[test]
 fn every_truncation_is_an_error() {
     let profile = sample();
     let (file, stream) = (profile.to_ipc().unwrap(), encode(&sample_counts(&profile)).unwrap());
