@@ -101,7 +101,7 @@ def demo(
     except ModuleNotFoundError as error:
         from tidegate.errors import PreconditionError
 
-        text = f"the demo needs the module {error.name!r}: pip install 'tidegate[demo]'"
+        text = f"the demo needs the module {error.name!r}: pip install 'tidegate[demo,training]'"
         raise PreconditionError(text) from None
     result = story.run_demo(
         home or story.DEFAULT_HOME, months or story.ALL_MONTHS, console=Console(stderr=as_json)
