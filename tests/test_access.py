@@ -36,6 +36,9 @@ MATRIX = {
     "register_version": "DS OP RW",
     "list_versions": "DA DW DE DS MV BA OP AU RW AD",
     "get_version": "DA DW DE DS MV BA OP AU RW AD",
+    "promote_version": "OP",
+    "approve_version": "MV",
+    "version_gates": "DA DW DE DS MV BA OP AU RW AD",
     "create_endpoint": "OP",
     "list_endpoints": "DA DW DE DS MV BA OP AU RW AD",
     "get_endpoint": "DA DW DE DS MV BA OP AU RW AD",
@@ -105,8 +108,10 @@ def test_a_new_home_has_an_owner_with_a_key_and_a_scoring_client(rooms: Rooms) -
     assert owner.name == OWNER
     assert Role.ADMINISTRATOR in owner.roles
     assert Role.MODEL_VALIDATOR not in owner.roles
-    for verb in ALLOWED:
+    for verb in ALLOWED.keys() - {"approve_version"}:
         require(owner, verb)
+    with pytest.raises(PermissionDeniedError, match="it needs model_validator"):
+        require(owner, "approve_version")
     assert rooms.access.principal(LOCAL).roles == {Role.SCORING_CLIENT}
     with pytest.raises(ConflictError):
         rooms.access.found()

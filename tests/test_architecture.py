@@ -17,7 +17,8 @@ RUST = ROOT / "rust"
 BASE = {"errors", "types"}
 STORED = BASE | {"settings", "store"}
 REGISTRY = STORED | {"registry", "lineage", "audit", "access"}
-JUDGED = REGISTRY | {"_native", "features", "training", "monitoring"}
+PROMOTED = REGISTRY | {"gates", "promotion"}
+JUDGED = PROMOTED | {"_native", "features", "training", "monitoring"}
 SERVED = JUDGED | {"rollout", "serving", "installation"}
 PYTHON_ARROWS: dict[str, set[str]] = {
     "errors": set(),
@@ -28,6 +29,8 @@ PYTHON_ARROWS: dict[str, set[str]] = {
     "lineage": STORED,
     "access": STORED | {"audit"},
     "registry": STORED | {"audit", "lineage"},
+    "gates": BASE,
+    "promotion": REGISTRY | {"gates"},
     "features": STORED | {"registry", "lineage", "_native"},
     "training": STORED | {"registry", "lineage", "_native", "features"},
     "monitoring": STORED | {"registry", "lineage", "_native"},

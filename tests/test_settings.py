@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tidegate.errors import SettingsError
-from tidegate.settings import LogSettings, Settings, choose_home, load, template
+from tidegate.settings import SECTIONS, LogSettings, Settings, choose_home, load, template
 
 
 @pytest.fixture(autouse=True)
@@ -132,11 +132,12 @@ def test_a_file_that_is_no_text_is_named(tmp_path: Path) -> None:
 
 def test_the_template_is_the_defaults_and_names_every_setting(tmp_path: Path) -> None:
     assert load(write(tmp_path, template())) == Settings()
-    names = [name for name in Settings.model_fields if name != "log"] + list(LogSettings.model_fields)
+    names = [name for name in Settings.model_fields if name not in SECTIONS]
+    names += [name for section in SECTIONS.values() for name in section.model_fields]
     lines = template().splitlines()
     for name in names:
         assert any(line.startswith(f"# {name} = ") for line in lines), name
-    assert len(names) == 17
+    assert len(names) == 25
     spoken = "\n".join(line.removeprefix("# ") if " = " in line else line for line in lines[3:])
     assert load(write(tmp_path, spoken.replace('"..."', '"flights"'))).default_endpoint == "flights"
 

@@ -8,7 +8,7 @@ import json
 import re
 import secrets
 import string
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from enum import StrEnum
 
@@ -81,6 +81,9 @@ ALLOWED: dict[str, frozenset[Role]] = {
     "register_version": _BUILDERS,
     "list_versions": _READERS,
     "get_version": _READERS,
+    "promote_version": frozenset({Role.OPERATOR}),
+    "approve_version": frozenset({Role.MODEL_VALIDATOR}),
+    "version_gates": _READERS,
     "create_endpoint": frozenset({Role.OPERATOR}),
     "list_endpoints": _READERS,
     "get_endpoint": _READERS,
@@ -107,9 +110,9 @@ class Principal(Value):
     roles: frozenset[Role]
 
 
-def require(principal: Principal, verb: str) -> None:
+def require(principal: Principal, verb: str, table: Mapping[str, frozenset[Role]] = ALLOWED) -> None:
     """Raises :class:`PermissionDeniedError` unless one of the principal's roles may do ``verb``."""
-    allowed = ALLOWED.get(verb, frozenset())
+    allowed = table.get(verb, frozenset())
     if not principal.roles & allowed:
         needed = ", ".join(sorted(allowed)) or "nobody"
         has = ", ".join(sorted(principal.roles)) or "none"

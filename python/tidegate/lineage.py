@@ -128,6 +128,7 @@ class Lineage:
             "stage": row["stage"],
             "created_at": row["created_at"],
             "created_by": row["created_by"],
+            "stages": self._stages(row["digest"]),
             "onnx": manifest["onnx"],
             "profile": manifest["profile"],
             "metrics": manifest["metrics"],
@@ -139,6 +140,26 @@ class Lineage:
             "code": manifest["code"],
             "parent": None,
         }
+
+    def _stages(self, digest: str) -> list[dict[str, Any]]:
+        """The moves of a version, oldest first, with what each gate said and who approved."""
+        rows = self._database.query("SELECT * FROM promotions WHERE digest = ? ORDER BY id", [digest])
+        moves = []
+        for row in rows:
+            verdicts = json.loads(row["verdicts"])
+            named = [verdict["figures"].get("approver") for verdict in verdicts]
+            moves.append(
+                {
+                    "from": row["from_stage"],
+                    "to": row["to_stage"],
+                    "at": row["created_at"],
+                    "by": row["created_by"],
+                    "reason": row["reason"],
+                    "approvers": [name for name in named if name],
+                    "gates": verdicts,
+                }
+            )
+        return moves
 
     def _dataset(self, edge: Edge) -> dict[str, Any]:
         digest = edge.object.removeprefix("dataset:")

@@ -10,11 +10,20 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, EnvSettingsSource, InitSettingsSource, SettingsConfigDict
 
 from tidegate.errors import SettingsError
+from tidegate.types import Move
 
 FILE = "tidegate.toml"
 _HEADER = re.compile(r"\s*\[\s*([^\[\]]+?)\s*\]")
@@ -25,12 +34,12 @@ _OTHER_NAMES = ("TIDEGATE_HOME", "TIDEGATE_KEY", "TIDEGATE_NODE_KEY", "TIDEGATE_
 
 
 class _Section(BaseModel):
-    """Settings that are numbers and texts."""
+    """Settings that are what they are written as."""
 
     @field_validator("*", mode="before")
     @classmethod
-    def _is_no_boolean(cls, value: Any) -> Any:
-        if isinstance(value, bool):
+    def _is_no_boolean(cls, value: Any, info: ValidationInfo) -> Any:
+        if isinstance(value, bool) and cls.model_fields[str(info.field_name)].annotation is not bool:
             # pydantic would read true as 1
             raise PydanticCustomError("no_boolean", "expected a number or a text")
         return value
@@ -55,6 +64,72 @@ class LogSettings(_Section):
     segment_seconds: int = Field(default=3600, ge=1, description="age at which a segment is sealed")
 
 
+_MOVES = (
+    Move(source="development", to="uat", gates=("conversion", "auc >= 0.6")),
+    Move(source="uat", to="production", gates=("conversion", "auc >= 0.6", "approval")),
+    Move(source="uat", to="development"),
+    Move(source="production", to="uat"),
+    Move(source="development", to="archived"),
+    Move(source="uat", to="archived"),
+    Move(source="production", to="archived"),
+    Move(source="archived", to="development"),
+)
+
+
+class StageSettings(_Section):
+    """Where versions stand, and what a move from one stage to another needs."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    names: tuple[str, ...] = Field(
+        default=("development", "uat", "production", "archived"),
+        min_length=1,
+        description="the stages; a new version stands in the first",
+    )
+    moves: tuple[Move, ...] = Field(
+        default=_MOVES,
+        description="what is allowed; gates are conversion, approval and bounds such as auc >= 0.6",
+    )
+    answering: tuple[str, ...] = Field(
+        default=("production",), description="stages that may answer when require_production is true"
+    )
+    shadowing: tuple[str, ...] = Field(
+        default=("uat", "production"), description="stages that may shadow when require_production is true"
+    )
+    approvers: tuple[str, ...] = Field(
+        default=("model_validator",), min_length=1, description="roles whose approval counts"
+    )
+    conversion_tolerance: float = Field(
+        default=1e-5, ge=0, description="largest difference of a converted model's probability"
+    )
+    require_metrics: bool = Field(
+        default=False, description="whether a bound fails for a version that has no metrics at all"
+    )
+
+    @field_validator("moves", "answering", "shadowing")
+    @classmethod
+    def _names_stages(cls, value: tuple[Any, ...], info: ValidationInfo) -> tuple[Any, ...]:
+        names = info.data.get("names", ())
+        named = [
+            stage
+            for each in value
+            for stage in ((each.source, each.to) if isinstance(each, Move) else (each,))
+        ]
+        unknown = next((stage for stage in named if stage not in names), None)
+        if unknown is not None:
+            raise ValueError(f"there is no stage {unknown!r}; there are {', '.join(names)}")
+        return value
+
+    @field_validator("moves")
+    @classmethod
+    def _each_once(cls, value: tuple[Move, ...]) -> tuple[Move, ...]:
+        pairs = [(move.source, move.to) for move in value]
+        for source, to in pairs:
+            if source == to or pairs.count((source, to)) > 1:
+                raise ValueError(f"the move from {source} to {to} leads nowhere or stands twice")
+        return value
+
+
 class Settings(_Section, BaseSettings):
     """Everything that can be set; read it with :func:`load`."""
 
@@ -76,8 +151,14 @@ class Settings(_Section, BaseSettings):
     )
     pane_rows: int = Field(default=1000, ge=1, description="rows after which a drift pane may close")
     pane_seconds: float = Field(default=60, ge=0, description="event time after which a drift pane may close")
+    require_production: bool = Field(
+        default=False, description="whether traffic goes to versions in production alone; see [stages]"
+    )
     log: LogSettings = Field(
         default_factory=LogSettings, description="how predictions and labels are written"
+    )
+    stages: StageSettings = Field(
+        default_factory=StageSettings, description="where versions stand, and what moves need"
     )
 
     @model_validator(mode="after")
@@ -86,6 +167,10 @@ class Settings(_Section, BaseSettings):
         if len(set(ports)) < len(ports):
             raise ValueError(f"port, admin_port and control_port must differ; they are {ports}")
         return self
+
+
+SECTIONS: dict[str, type[BaseModel]] = {"log": LogSettings, "stages": StageSettings}
+"""The settings that have settings of their own."""
 
 
 def load(home: Path | None = None, flags: Mapping[str, Any] | None = None) -> Settings:
@@ -151,7 +236,8 @@ def template() -> str:
     ]
     lines += ["# the environment over this file, this file over the defaults, which are shown here.", ""]
     lines += _described(Settings)
-    lines += ["", "[log]", *_described(LogSettings)]
+    for section, model in SECTIONS.items():
+        lines += ["", f"[{section}]", *_described(model)]
     return "\n".join(lines) + "\n"
 
 
@@ -166,13 +252,15 @@ class _Places:
         self._in_environment = {name.upper() for name in os.environ if name.upper().startswith(_PREFIX)}
 
     def of(self, key: str) -> str:
-        """The place that ``key`` was read from, the strongest first."""
-        if key in self._in_flags:
-            return _flag(key)
-        if _variable(key) in self._in_environment:
-            return _variable(key)
-        if key in self._in_file:
-            return self._line(key)
+        """The place that ``key``, or what holds it, was read from, the strongest first."""
+        while key:
+            if key in self._in_flags:
+                return _flag(key)
+            if _variable(key) in self._in_environment:
+                return _variable(key)
+            if key in self._in_file:
+                return self._line(key)
+            key = key.rpartition(".")[0]
         return "settings"
 
     def refuse_unknown(self) -> None:
@@ -201,8 +289,8 @@ def _unknown(found: set[str], known: Mapping[str, str], place: Callable[[str], s
 
 def _known() -> Iterator[str]:
     """The names of all settings, those of a section dotted."""
-    yield from (name for name in Settings.model_fields if name != "log")
-    yield from (f"log.{name}" for name in LogSettings.model_fields)
+    yield from (name for name in Settings.model_fields if name not in SECTIONS)
+    yield from (f"{section}.{name}" for section, model in SECTIONS.items() for name in model.model_fields)
 
 
 def _keys(values: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
@@ -266,7 +354,7 @@ def _described(model: type[BaseModel]) -> list[str]:
     return [
         line
         for name, field in model.model_fields.items()
-        if name != "log"
+        if name not in SECTIONS
         for line in (f"# {field.description}", f"# {name} = {_toml(field.get_default())}")
     ]
 
@@ -274,4 +362,11 @@ def _described(model: type[BaseModel]) -> list[str]:
 def _toml(value: Any) -> str:
     if value is None:
         return '"..."'
+    if isinstance(value, Move):
+        return f"{{ from = {_toml(value.source)}, to = {_toml(value.to)}, gates = {_toml(value.gates)} }}"
+    if isinstance(value, tuple):
+        between = ",\n#    " if value and isinstance(value[0], Move) else ", "
+        return f"[{between.join(map(_toml, value))}]"
+    if isinstance(value, bool):
+        return str(value).lower()
     return f'"{value}"' if isinstance(value, str) else str(value)

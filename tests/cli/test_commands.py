@@ -14,7 +14,7 @@ from tests.delay import CONTRACT, SIGNATURE
 from typer.testing import CliRunner
 
 import tidegate
-from tidegate.cli import app, lifecycle, reading, registering, routing, scoring
+from tidegate.cli import app, lifecycle, reading, registering, routing, scoring, staging
 from tidegate.installation.verbs import BY_NAME
 
 Run = Callable[..., Any]
@@ -66,7 +66,7 @@ def ended(result: Any) -> tuple[int, str]:
 
 def test_every_verb_has_a_command() -> None:
     sources = "".join(
-        inspect.getsource(module) for module in (lifecycle, reading, registering, routing, scoring)
+        inspect.getsource(module) for module in (lifecycle, reading, registering, routing, scoring, staging)
     )
     assert set(re.findall(r"verbs\.(\w+)\(", sources)) == set(BY_NAME)
 

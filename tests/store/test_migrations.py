@@ -11,21 +11,22 @@ from sqlite_utils.migrations import Migrations
 
 from tidegate.errors import InternalError, RegistryError
 from tidegate.store import Database
-from tidegate.store.migrations import m001_registry
+from tidegate.store.migrations import m001_registry, m002_stages
 
 
 def later(*, broken: bool = False) -> Migrations:
-    """The schema of a later release, with a second step."""
+    """The schema of a later release, with one more step."""
     migrations = Migrations("tidegate")
     migrations()(m001_registry)
+    migrations()(m002_stages)
 
     @migrations()
-    def m002_notes(tables: Tables) -> None:
+    def m003_notes(tables: Tables) -> None:
         tables.execute("CREATE TABLE notes (text TEXT NOT NULL) STRICT")
         tables.execute("UPDATE models SET description = 'moved'")
         if broken:
             tables.execute("INSERT INTO nowhere VALUES (1)")
-        tables.execute("PRAGMA user_version = 2")
+        tables.execute("PRAGMA user_version = 3")
 
     return migrations
 
@@ -54,23 +55,23 @@ def described(path: Path) -> tuple[int, str, int]:
 
 def test_a_new_step_is_applied_after_a_copy_was_made(path: Path) -> None:
     Database.open(path, later()).close()
-    assert described(path) == (2, "moved", 2)
-    assert described(path.with_name("registry.schema-1.db")) == (1, "old", 1)
+    assert described(path) == (3, "moved", 3)
+    assert described(path.with_name("registry.schema-2.db")) == (2, "old", 2)
 
 
 def test_a_step_that_fails_changes_nothing_and_can_be_taken_again(path: Path) -> None:
     with pytest.raises(InternalError, match="SQLITE_ERROR"):
         Database.open(path, later(broken=True))
-    assert described(path) == (1, "old", 1)
+    assert described(path) == (2, "old", 2)
     Database.open(path, later()).close()
-    assert described(path) == (2, "moved", 2)
+    assert described(path) == (3, "moved", 3)
 
 
 def test_a_copy_that_a_crash_left_half_made_is_made_again(path: Path) -> None:
-    path.with_name("registry.schema-1.tmp").write_bytes(b"half")
+    path.with_name("registry.schema-2.tmp").write_bytes(b"half")
     Database.open(path, later()).close()
-    assert described(path.with_name("registry.schema-1.db")) == (1, "old", 1)
-    assert not path.with_name("registry.schema-1.tmp").exists()
+    assert described(path.with_name("registry.schema-2.db")) == (2, "old", 2)
+    assert not path.with_name("registry.schema-2.tmp").exists()
 
 
 def test_what_is_up_to_date_is_not_copied(path: Path) -> None:
@@ -81,6 +82,6 @@ def test_what_is_up_to_date_is_not_copied(path: Path) -> None:
 def test_a_newer_registry_is_left_untouched(path: Path) -> None:
     Database.open(path, later()).close()
     before = path.read_bytes()
-    with pytest.raises(RegistryError, match=r"FORMAT_TOO_NEW.*schema 2, this program knows schemas up to 1"):
+    with pytest.raises(RegistryError, match=r"FORMAT_TOO_NEW.*schema 3, this program knows schemas up to 2"):
         Database.open(path)
     assert path.read_bytes() == before

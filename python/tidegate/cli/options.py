@@ -17,4 +17,5 @@ Once = Annotated[
 ]
 Reason = Annotated[str, typer.Option("--reason", help="Why; kept in the audit trail.")]
 Endpoint = Annotated[str, typer.Argument(help="The endpoint's name.")]
+Number = Annotated[str, typer.Argument(help="The version's number.")]
 Model = Annotated[str, typer.Argument(help="The model's name.")]

@@ -145,6 +145,9 @@ def lineage(
         f"plan        since generation {plan['generation']}, by {plan['created_by']}: {plan['reason'] or '-'}"
     )
     output.write(f"version     {version['model']} {version['version']} ({version['digest']})")
+    for move in version["stages"]:
+        approved = f", approved by {', '.join(move['approvers'])}" if move["approvers"] else ""
+        output.write(f"stage       {move['to']} since {move['at']}, by {move['by']}{approved}")
     for dataset in version["datasets"]:
         known = (
             f"{dataset['name']} {dataset['version']}, {dataset['rows']} rows " if "name" in dataset else ""

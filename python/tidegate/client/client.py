@@ -203,6 +203,27 @@ class Client:
         """One version with its manifest."""
         return self._call("get_version", {"model": model, "number": number}, idempotency_key)
 
+    def promote_version(
+        self, model: str, number: str, stage: str, reason: str = "", *, idempotency_key: str | None = None
+    ) -> JSON:
+        """Moves a version to another stage, if its gates pass."""
+        arguments = {"model": model, "number": number, "stage": stage, "reason": reason}
+        return self._call("promote_version", arguments, idempotency_key)
+
+    def approve_version(
+        self, model: str, number: str, stage: str, reason: str = "", *, idempotency_key: str | None = None
+    ) -> JSON:
+        """Approves a version's digest for a stage; whoever registered it can't."""
+        arguments = {"model": model, "number": number, "stage": stage, "reason": reason}
+        return self._call("approve_version", arguments, idempotency_key)
+
+    def version_gates(
+        self, model: str, number: str, stage: str | None = None, *, idempotency_key: str | None = None
+    ) -> JSON:
+        """What passed and what is missing for a version's moves, or for the one to ``stage``."""
+        arguments = {"model": model, "number": number, "stage": stage}
+        return self._call("version_gates", arguments, idempotency_key)
+
     def create_endpoint(
         self,
         name: str,

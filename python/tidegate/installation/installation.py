@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Literal
 
 from tidegate.installation import evidence, intake, keys, traffic
-from tidegate.installation.opened import JSON, Actor, OpenHome
+from tidegate.installation.opened import JSON, Actor
+from tidegate.installation.staging import Staging
 from tidegate.types import Contract, Signature
 
 
-class Installation(OpenHome):
+class Installation(Staging):
     """A home that this process holds; close it, or use it as a context manager.
 
     Every verb takes ``principal`` (default: the owner) and ``idempotency_key``: the same request again under
@@ -137,7 +138,9 @@ class Installation(OpenHome):
             principal,
             idempotency_key,
             facts | {name: facts[name].to_json() for name in ("signature", "contract")},
-            lambda actor: self.registry.versions.register(**facts, principal=actor).to_json(),
+            lambda actor: self.registry.versions.register(
+                **facts, principal=actor, stage=self.settings.stages.names[0]
+            ).to_json(),
         )
 
     def register_model_file(

@@ -84,6 +84,7 @@ def register_file(opened: OpenHome, file: ModelFile, actor: str) -> dict[str, An
         },
         principal=actor,
         description=file.description,
+        stage=opened.settings.stages.names[0],
     )
     shutil.rmtree(folder)
     return version.to_json()

@@ -8,10 +8,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from tidegate.access import OWNER, Access, Principal, require
+from tidegate.access import ALLOWED, OWNER, Access, Principal, require
 from tidegate.audit import Audit
 from tidegate.errors import InvalidInputError
 from tidegate.lineage import Lineage
+from tidegate.promotion import Promoter, approvers
 from tidegate.registry import Registry
 from tidegate.serving import DeploymentFiles, Supervisor
 from tidegate.settings import Settings
@@ -32,6 +33,7 @@ class OpenHome:
         self.home = home
         self.settings = settings
         self.clock = clock
+        self._rights = ALLOWED | {"approve_version": approvers(settings)}
         self.database = home.database()
         try:
             self.artifacts = home.artifact_store()
@@ -39,6 +41,7 @@ class OpenHome:
             self.graph = Lineage(self.database, clock)
             self.access = Access(self.database, self.audit, home.pepper(), clock)
             self.registry = Registry(self.database, self.artifacts, self.audit, self.graph, clock)
+            self.promoter = Promoter(self.registry, settings)
         except BaseException:
             self.database.close()
             raise
@@ -68,7 +71,7 @@ class OpenHome:
     def allowed(self, verb: str, principal: Actor) -> str:
         """The name of who acts, if they may do ``verb``; :class:`PermissionDeniedError` otherwise."""
         actor = principal if isinstance(principal, Principal) else self.access.principal(principal or OWNER)
-        require(actor, verb)
+        require(actor, verb, self._rights)
         return actor.name
 
     def read(self, verb: str, principal: Actor, key: str | None, run: Callable[[], Answer]) -> Answer:

@@ -61,6 +61,7 @@ def set_traffic(
         versions = {
             number: opened.registry.versions.get(found.model, number) for number in [*weights, *shadows]
         }
+        opened.promoter.require_servable(versions, weights, shadows)
         deployments = opened.registry.deployments
         before = deployments.document()
         served = _entry(before, found)

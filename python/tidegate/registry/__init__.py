@@ -1,6 +1,8 @@
-"""What exists, by name and number: models, datasets, versions, endpoints, deployments, sealed segments."""
+"""What exists, by name and number: models, datasets, versions, stages, endpoints, deployments, segments."""
 
 from __future__ import annotations
+
+from contextlib import AbstractContextManager
 
 from tidegate.registry.datasets import Datasets
 from tidegate.registry.deployments import Deployments
@@ -9,8 +11,10 @@ from tidegate.registry.idempotency import Idempotency
 from tidegate.registry.ledger import Ledger
 from tidegate.registry.models import Models
 from tidegate.registry.segments import Segments
+from tidegate.registry.stages import Stages
 from tidegate.registry.versions import Versions
 from tidegate.store import ArtifactStore, Database
+from tidegate.store.connection import Transaction
 from tidegate.types import Clock, EdgeWriter, Recorder, utc_now
 
 __all__ = ["Registry"]
@@ -31,7 +35,13 @@ class Registry:
         self.models = Models(ledger)
         self.datasets = Datasets(ledger)
         self.versions = Versions(ledger)
+        self.stages = Stages(ledger)
         self.endpoints = Endpoints(ledger)
         self.deployments = Deployments(ledger)
         self.segments = Segments(ledger)
         self.idempotency = Idempotency(ledger)
+        self._database = database
+
+    def transaction(self) -> AbstractContextManager[Transaction]:
+        """What is read and changed inside is one: nobody else writes, and all of it is kept or none."""
+        return self._database.transaction()

@@ -141,3 +141,37 @@ def m001_registry(tables: Tables) -> None:
     for statement in _FIRST:
         tables.execute(statement)
     tables.execute("PRAGMA user_version = 1")
+
+
+_STAGES = (
+    """CREATE TABLE approvals (
+        id INTEGER PRIMARY KEY,
+        digest TEXT NOT NULL REFERENCES versions (digest),
+        stage TEXT NOT NULL CHECK (length(stage) > 0),
+        reason TEXT NOT NULL,
+        roles TEXT NOT NULL CHECK (roles LIKE '[%]'),
+        created_at TEXT NOT NULL,
+        created_by TEXT NOT NULL,
+        UNIQUE (digest, stage, created_by)
+    ) STRICT""",
+    """CREATE TABLE promotions (
+        id INTEGER PRIMARY KEY,
+        digest TEXT NOT NULL REFERENCES versions (digest),
+        from_stage TEXT NOT NULL,
+        to_stage TEXT NOT NULL CHECK (length(to_stage) > 0),
+        rule TEXT NOT NULL CHECK (rule LIKE '{%}'),
+        verdicts TEXT NOT NULL CHECK (verdicts LIKE '[%]'),
+        reason TEXT NOT NULL,
+        created_at TEXT NOT NULL,
+        created_by TEXT NOT NULL
+    ) STRICT""",
+    "CREATE INDEX promotions_by_digest ON promotions (digest, id)",
+)
+
+
+@schema()
+def m002_stages(tables: Tables) -> None:
+    """Approvals of versions, and their moves from stage to stage with the verdicts that let them."""
+    for statement in _STAGES:
+        tables.execute(statement)
+    tables.execute("PRAGMA user_version = 2")

@@ -1,0 +1,236 @@
+"""Promotion: versions move from stage to stage, when the move is allowed and its gates pass."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+from tidegate import gates
+from tidegate.access import Principal, Role
+from tidegate.errors import InvalidInputError, PermissionDeniedError, PreconditionError, SettingsError
+from tidegate.registry import Registry
+from tidegate.settings import Settings
+from tidegate.types import Approval, Move, Rule, Verdict, VersionInfo
+
+_NO_APPROVERS = frozenset({Role.ADMINISTRATOR, Role.SCORING_CLIENT, Role.RETRAINING_WORKER})
+"""Roles that can't be made approvers: who hands out keys, and programs."""
+
+
+def approvers(settings: Settings) -> frozenset[Role]:
+    """The roles whose approval counts; :class:`SettingsError` for one that there is not or that never may."""
+    known = sorted(set(Role) - _NO_APPROVERS)
+    for name in settings.stages.approvers:
+        if name not in known:
+            raise SettingsError(
+                f"stages.approvers: {name!r} can't approve; expected some of {', '.join(known)}"
+            )
+    return frozenset(Role(name) for name in settings.stages.approvers)
+
+
+class Promoter:
+    """Judges, approves and moves versions by the settings of a home."""
+
+    def __init__(self, registry: Registry, settings: Settings) -> None:
+        self._registry = registry
+        self._settings = settings
+        self._policy = settings.stages
+        self._approvers = approvers(settings)
+
+    def promote(
+        self, model: str, number: str, stage: str, reason: str = "", *, principal: str
+    ) -> dict[str, Any]:
+        """Moves a version to ``stage``.
+
+        Raises :class:`PreconditionError` when the move isn't allowed, a gate has not passed or the version
+        answers requests that its new stage may not; the message says what would satisfy it.
+        """
+        self._check_stage(stage)
+        version = self._registry.versions.get(model, number)
+        self._registry.versions.verify(version.digest)
+        with self._registry.transaction():
+            version = self._registry.versions.by_digest(version.digest)
+            move = self._allowed(version, stage)
+            verdicts = self._judge(version, move)
+            self._require_passed(version, move, verdicts)
+            self._require_not_live(version, stage)
+            made = self._registry.stages.move(
+                version.digest,
+                version.stage,
+                stage,
+                self._rule(move),
+                verdicts,
+                principal=principal,
+                reason=reason,
+            )
+        return self._registry.versions.by_digest(version.digest).to_json() | {"promotion": made.to_json()}
+
+    def approve(
+        self, model: str, number: str, stage: str, reason: str = "", *, principal: Principal
+    ) -> dict[str, Any]:
+        """Says a named yes to a version in a stage; whoever registered it is refused."""
+        self._check_stage(stage)
+        if not any("approval" in move.gates for move in self._policy.moves if move.to == stage):
+            raise PreconditionError(f"no move to {stage} needs an approval")
+        version = self._registry.versions.get(model, number)
+        self._registry.versions.verify(version.digest)
+        roles = principal.roles & self._approvers
+        if version.created_by == principal.name:
+            raise PermissionDeniedError(
+                f"{principal.name} registered {_name(version)} and can't approve it; "
+                f"somebody else must who is {self._who()}"
+            )
+        if not roles:
+            raise PermissionDeniedError(f"{principal.name} may not approve: it needs {self._who()}")
+        given = self._registry.stages.approve(
+            version.digest, stage, roles, principal=principal.name, reason=reason
+        )
+        return {"model": version.model, "version": version.version, **given.to_json()}
+
+    def gates(self, model: str, number: str, stage: str | None = None) -> dict[str, Any]:
+        """What passed and what is missing for the moves that a version can make, and what it went through.
+
+        ``history`` says of each move whether its verdicts still follow from what is stored (``holds``).
+        """
+        version = self._registry.versions.get(model, number)
+        if stage is None:
+            moves = gates.leaving(self._policy.moves, version.stage)
+        else:
+            self._check_stage(stage)
+            moves = [self._allowed(version, stage)]
+        approvals = self._registry.stages.approvals(version.digest)
+        history = self._registry.stages.history(version.digest)
+        return {
+            "model": version.model,
+            "version": version.version,
+            "digest": version.digest,
+            "stage": version.stage,
+            "created_by": version.created_by,
+            "moves": [self._outlook(version, move) for move in moves],
+            "approvals": [approval.to_json() for approval in approvals],
+            "history": [
+                made.to_json()
+                | {
+                    "holds": gates.agree(
+                        made.verdicts, gates.judge(made.rule, _evidence(version, made.to_stage, approvals))
+                    )
+                }
+                for made in history
+            ],
+        }
+
+    def require_servable(
+        self, versions: Mapping[str, VersionInfo], weights: Iterable[str], shadows: Iterable[str]
+    ) -> None:
+        """Refuses a plan with versions in stages that may not answer or shadow, if the settings say so."""
+        if not self._settings.require_production:
+            return
+        for names, stages, does in (
+            (weights, self._policy.answering, "answer"),
+            (shadows, self._policy.shadowing, "shadow"),
+        ):
+            for number in names:
+                version = versions[number]
+                if version.stage not in stages:
+                    raise PreconditionError(
+                        f"{_name(version)} is in {version.stage} and may not {does}: it needs "
+                        f"{' or '.join(stages)} (require_production); {self._first_step(version, stages)}"
+                    )
+
+    def _outlook(self, version: VersionInfo, move: Move) -> dict[str, Any]:
+        verdicts = self._judge(version, move)
+        rows = [
+            verdict.to_json() | {"command": None if verdict.passed else self._remedy(version, move, verdict)}
+            for verdict in verdicts
+        ]
+        return {"to": move.to, "open": all(verdict.passed for verdict in verdicts), "gates": rows}
+
+    def _judge(self, version: VersionInfo, move: Move) -> list[Verdict]:
+        approvals = self._registry.stages.approvals(version.digest)
+        return gates.judge(self._rule(move), _evidence(version, move.to, approvals))
+
+    def _rule(self, move: Move) -> Rule:
+        return Rule(
+            gates=move.gates,
+            approvers=self._policy.approvers,
+            conversion_tolerance=self._policy.conversion_tolerance,
+            require_metrics=self._policy.require_metrics,
+        )
+
+    def _check_stage(self, stage: str) -> None:
+        if stage not in self._policy.names:
+            raise InvalidInputError(f"there is no stage {stage!r}; there are {', '.join(self._policy.names)}")
+
+    def _allowed(self, version: VersionInfo, stage: str) -> Move:
+        move = gates.find(self._policy.moves, version.stage, stage)
+        if move is None:
+            ways = [each.to for each in gates.leaving(self._policy.moves, version.stage)]
+            raise PreconditionError(
+                f"{_name(version)} can't move from {version.stage} to {stage}; from there it can move to "
+                f"{', '.join(ways) or 'nowhere'}; {self._first_step(version, [stage])}"
+            )
+        return move
+
+    def _require_passed(self, version: VersionInfo, move: Move, verdicts: Sequence[Verdict]) -> None:
+        failed = [verdict for verdict in verdicts if not verdict.passed]
+        if failed:
+            told = "; ".join(
+                f"gate {verdict.gate} has not passed: {verdict.says}; {self._remedy(version, move, verdict)}"
+                for verdict in failed
+            )
+            raise PreconditionError(f"{_name(version)} can't move to {move.to}: {told}")
+
+    def _require_not_live(self, version: VersionInfo, stage: str) -> None:
+        """Under ``require_production`` a version that serves stays in a stage that may."""
+        if not self._settings.require_production:
+            return
+        document = self._registry.deployments.document() or {}
+        for endpoint in document.get("endpoints", []):
+            for variant in endpoint["variants"]:
+                stages = self._policy.shadowing if variant["shadow"] else self._policy.answering
+                if variant["digest"] == version.digest and stage not in stages:
+                    raise PreconditionError(
+                        f"{_name(version)} serves endpoint {endpoint['name']} and can't leave for {stage}; "
+                        f"take it out of the plan first: tidegate traffic set {endpoint['name']} VERSION=1.0"
+                    )
+
+    def _remedy(self, version: VersionInfo, move: Move, verdict: Verdict) -> str:
+        """The command that would satisfy a gate."""
+        if verdict.gate == "approval":
+            return f"{_command('approve', version, move.to)} (as {self._who()}, not {version.created_by})"
+        wanted = (
+            "a model whose conversion is faithful"
+            if verdict.gate == "conversion"
+            else f"a version with {verdict.gate}"
+        )
+        name = shlex.quote(version.model)
+        return f"{wanted} is needed: tidegate version register {name} --onnx FILE --facts FACTS"
+
+    def _first_step(self, version: VersionInfo, goals: Collection[str]) -> str:
+        steps = gates.way(self._policy.moves, version.stage, goals)
+        if not steps:
+            return "no moves lead there; the setting stages.moves allows them"
+        return f"first: {_command('promote', version, steps[0].to)}"
+
+    def _who(self) -> str:
+        return " or ".join(sorted(self._approvers))
+
+
+def _name(version: VersionInfo) -> str:
+    return f"version {version.version} of {version.model}"
+
+
+def _command(verb: str, version: VersionInfo, stage: str) -> str:
+    words = shlex.join([version.model, version.version, stage])
+    return f"tidegate version {verb} {words} --reason WHY"
+
+
+def _evidence(version: VersionInfo, stage: str, approvals: list[Approval]) -> gates.Evidence:
+    return gates.Evidence(
+        digest=version.digest,
+        maker=version.created_by,
+        stage=stage,
+        metrics=version.manifest["metrics"],
+        conversion=version.manifest["conversion"],
+        approvals=approvals,
+    )
