@@ -99,6 +99,45 @@ def test_a_mistake_in_the_environment_is_named(
     assert said in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "moves = [{ from = 'uat', to = 'live' }]",
+            "toml:2: stages.moves: Value error, there is no stage 'live'",
+        ),
+        ("moves = [{ from = 'uat', to = 'uat' }]", "leads nowhere or stands twice"),
+        ("moves = [{ from = 'uat', to = 'production', gates = ['luck'] }]", "toml:2: stages.moves.0.gates.0"),
+        ("moves = [{ from = 'uat' }]", "toml:2: stages.moves.0.to: Field required"),
+        ("answering = ['live']", "toml:2: stages.answering: Value error, there is no stage 'live'"),
+        ("names = []", "toml:2: stages.names"),
+        ("approvers = []", "toml:2: stages.approvers"),
+        ("movs = []", "toml:2: stages.movs is no setting; the nearest is stages.moves"),
+        ("conversion_tolerance = -1", "toml:2: stages.conversion_tolerance"),
+        ("names = ['a', 'b']\nmoves = []\nanswering = []", "stages.shadowing"),
+    ],
+)
+def test_a_mistake_in_the_stages_is_named(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load(write(tmp_path, f"[stages]\n{text}\n"))
+    assert said in str(caught.value)
+
+
+def test_stages_come_from_the_file_and_from_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, "require_production = true\n[stages]\nmoves = [{ from = 'uat', to = 'production' }]\n")
+    monkeypatch.setenv("TIDEGATE_STAGES__APPROVERS", '["auditor"]')
+    settings = load(tmp_path)
+    assert settings.require_production
+    assert [(move.source, move.to, move.gates) for move in settings.stages.moves] == [
+        ("uat", "production", ())
+    ]
+    assert settings.stages.approvers == ("auditor",)
+    monkeypatch.setenv("TIDEGATE_REQUIRE_PRODUCTION", "false")
+    assert not load(tmp_path).require_production
+
+
 def test_names_of_the_environment_with_another_meaning_are_left_alone(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

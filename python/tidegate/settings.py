@@ -88,13 +88,18 @@ class StageSettings(_Section):
     )
     moves: tuple[Move, ...] = Field(
         default=_MOVES,
+        validate_default=True,
         description="what is allowed; gates are conversion, approval and bounds such as auc >= 0.6",
     )
     answering: tuple[str, ...] = Field(
-        default=("production",), description="stages that may answer when require_production is true"
+        default=("production",),
+        validate_default=True,
+        description="stages that may answer when require_production is true",
     )
     shadowing: tuple[str, ...] = Field(
-        default=("uat", "production"), description="stages that may shadow when require_production is true"
+        default=("uat", "production"),
+        validate_default=True,
+        description="stages that may shadow when require_production is true",
     )
     approvers: tuple[str, ...] = Field(
         default=("model_validator",), min_length=1, description="roles whose approval counts"
@@ -253,15 +258,16 @@ class _Places:
 
     def of(self, key: str) -> str:
         """The place that ``key``, or what holds it, was read from, the strongest first."""
-        while key:
-            if key in self._in_flags:
+        found = key
+        while found:
+            if found in self._in_flags:
                 return _flag(key)
-            if _variable(key) in self._in_environment:
-                return _variable(key)
-            if key in self._in_file:
-                return self._line(key)
-            key = key.rpartition(".")[0]
-        return "settings"
+            if _variable(found) in self._in_environment:
+                return _variable(found)
+            if found in self._in_file:
+                return self._line(found, key)
+            found = found.rpartition(".")[0]
+        return f"settings: {key}" if key else "settings"
 
     def refuse_unknown(self) -> None:
         """Raises :class:`SettingsError` for every name that is no setting, with the nearest that is."""
@@ -273,9 +279,9 @@ class _Places:
         if problems:
             raise SettingsError("; ".join(problems))
 
-    def _line(self, key: str) -> str:
-        line = _line_of(self._text, key)
-        return f"{self._path}{'' if line is None else f':{line}'}: {key}"
+    def _line(self, found: str, key: str | None = None) -> str:
+        line = _line_of(self._text, found)
+        return f"{self._path}{'' if line is None else f':{line}'}: {key or found}"
 
 
 def _unknown(found: set[str], known: Mapping[str, str], place: Callable[[str], str]) -> list[str]:
