@@ -51,6 +51,17 @@ def test_flag_goes_over_environment_over_file_over_default(
     assert settings.log.ring_records == LogSettings().ring_records
 
 
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.168.0.1", "::", "example.org"])
+def test_only_loopback_is_listened_on(host: str) -> None:
+    with pytest.raises(SettingsError, match=r"host.*expected a loopback address.*without a key"):
+        load(flags={"host": host})
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2", "::1", "localhost"])
+def test_loopback_has_several_names(host: str) -> None:
+    assert load(flags={"host": host}).host == host
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

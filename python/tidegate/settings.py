@@ -7,6 +7,7 @@ import os
 import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -43,7 +44,7 @@ class LogSettings(_Section):
 
     fsync: Literal["os", "group", "durable"] = Field(
         default="group",
-        description="when rows reach the disk: os, group (every second) or durable (before the answer)",
+        description="when rows reach the disk: os, group (every second) or durable (every batch)",
     )
     ring_records: int = Field(
         default=8192, ge=64, description="records that may wait; then the newest is dropped"
@@ -62,7 +63,7 @@ class Settings(_Section, BaseSettings):
         frozen=True, extra="forbid", env_prefix=_PREFIX, env_nested_delimiter="__"
     )
 
-    host: str = Field(default="127.0.0.1", min_length=1, description="address to listen on")
+    host: str = Field(default="127.0.0.1", min_length=1, description="loopback address or name to listen on")
     port: int = Field(default=8000, ge=0, le=65535, description="scoring: gRPC and REST")
     admin_port: int = Field(default=8002, ge=0, le=65535, description="scoring: health and metrics")
     control_port: int = Field(default=8010, ge=0, le=65535, description="management API")
@@ -79,6 +80,20 @@ class Settings(_Section, BaseSettings):
     log: LogSettings = Field(
         default_factory=LogSettings, description="how predictions and labels are written"
     )
+
+    @field_validator("host")
+    @classmethod
+    def _is_loopback(cls, value: str) -> str:
+        """Refuses other addresses: the scoring port asks nobody for a key."""
+        try:
+            loopback = ip_address(value).is_loopback
+        except ValueError:
+            loopback = value == "localhost"
+        if not loopback:
+            raise PydanticCustomError(
+                "loopback", "expected a loopback address, since the scoring port takes requests without a key"
+            )
+        return value
 
     @model_validator(mode="after")
     def _ports_differ(self) -> Self:
