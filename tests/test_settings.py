@@ -113,7 +113,7 @@ def test_a_mistake_in_the_environment_is_named(
 def test_names_of_the_environment_with_another_meaning_are_left_alone(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    for name in ("TIDEGATE_HOME", "TIDEGATE_KEY", "TIDEGATE_NODE_KEY", "TIDEGATE_ORT_LIBRARY"):
+    for name in ("TIDEGATE_HOME", "TIDEGATE_URL", "TIDEGATE_KEY", "TIDEGATE_ORT_LIBRARY"):
         monkeypatch.setenv(name, "x")
     assert load() == Settings()
 

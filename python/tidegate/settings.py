@@ -21,7 +21,7 @@ FILE = "tidegate.toml"
 _HEADER = re.compile(r"\s*\[\s*([^\[\]]+?)\s*\]")
 _KEY = re.compile(r"\s*\"?([A-Za-z0-9_.-]+)\"?\s*=")
 _PREFIX = "TIDEGATE_"
-_OTHER_NAMES = ("TIDEGATE_HOME", "TIDEGATE_KEY", "TIDEGATE_NODE_KEY", "TIDEGATE_ORT_LIBRARY")
+_OTHER_NAMES = ("TIDEGATE_HOME", "TIDEGATE_URL", "TIDEGATE_KEY", "TIDEGATE_ORT_LIBRARY")
 """Names of the environment that are no settings and mean something elsewhere."""
 
 
