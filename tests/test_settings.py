@@ -51,6 +51,17 @@ def test_flag_goes_over_environment_over_file_over_default(
     assert settings.log.ring_records == LogSettings().ring_records
 
 
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.168.0.1", "::", "example.org"])
+def test_only_loopback_is_listened_on(host: str) -> None:
+    with pytest.raises(SettingsError, match=r"host.*expected a loopback address.*without a key"):
+        load(flags={"host": host})
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2", "::1", "localhost"])
+def test_loopback_has_several_names(host: str) -> None:
+    assert load(flags={"host": host}).host == host
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -141,7 +152,7 @@ def test_stages_come_from_the_file_and_from_the_environment(
 def test_names_of_the_environment_with_another_meaning_are_left_alone(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    for name in ("TIDEGATE_HOME", "TIDEGATE_KEY", "TIDEGATE_NODE_KEY", "TIDEGATE_ORT_LIBRARY"):
+    for name in ("TIDEGATE_HOME", "TIDEGATE_URL", "TIDEGATE_KEY", "TIDEGATE_ORT_LIBRARY"):
         monkeypatch.setenv(name, "x")
     assert load() == Settings()
 

@@ -7,6 +7,7 @@ import os
 import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -29,7 +30,7 @@ FILE = "tidegate.toml"
 _HEADER = re.compile(r"\s*\[\s*([^\[\]]+?)\s*\]")
 _KEY = re.compile(r"\s*\"?([A-Za-z0-9_.-]+)\"?\s*=")
 _PREFIX = "TIDEGATE_"
-_OTHER_NAMES = ("TIDEGATE_HOME", "TIDEGATE_KEY", "TIDEGATE_NODE_KEY", "TIDEGATE_ORT_LIBRARY")
+_OTHER_NAMES = ("TIDEGATE_HOME", "TIDEGATE_URL", "TIDEGATE_KEY", "TIDEGATE_ORT_LIBRARY")
 """Names of the environment that are no settings and mean something elsewhere."""
 
 
@@ -52,7 +53,7 @@ class LogSettings(_Section):
 
     fsync: Literal["os", "group", "durable"] = Field(
         default="group",
-        description="when rows reach the disk: os, group (every second) or durable (before the answer)",
+        description="when rows reach the disk: os, group (every second) or durable (every batch)",
     )
     ring_records: int = Field(
         default=8192, ge=64, description="records that may wait; then the newest is dropped"
@@ -142,7 +143,7 @@ class Settings(_Section, BaseSettings):
         frozen=True, extra="forbid", env_prefix=_PREFIX, env_nested_delimiter="__"
     )
 
-    host: str = Field(default="127.0.0.1", min_length=1, description="address to listen on")
+    host: str = Field(default="127.0.0.1", min_length=1, description="loopback address or name to listen on")
     port: int = Field(default=8000, ge=0, le=65535, description="scoring: gRPC and REST")
     admin_port: int = Field(default=8002, ge=0, le=65535, description="scoring: health and metrics")
     control_port: int = Field(default=8010, ge=0, le=65535, description="management API")
@@ -165,6 +166,20 @@ class Settings(_Section, BaseSettings):
     stages: StageSettings = Field(
         default_factory=StageSettings, description="where versions stand, and what moves need"
     )
+
+    @field_validator("host")
+    @classmethod
+    def _is_loopback(cls, value: str) -> str:
+        """Refuses other addresses: the scoring port asks nobody for a key."""
+        try:
+            loopback = ip_address(value).is_loopback
+        except ValueError:
+            loopback = value == "localhost"
+        if not loopback:
+            raise PydanticCustomError(
+                "loopback", "expected a loopback address, since the scoring port takes requests without a key"
+            )
+        return value
 
     @model_validator(mode="after")
     def _ports_differ(self) -> Self:

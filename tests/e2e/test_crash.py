@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +21,19 @@ Wait = Callable[..., None]
 def test_the_log_is_a_prefix_of_what_was_answered(
     after: int, served_home: Path, serve: Servers, wait_until: Wait
 ) -> None:
+    crash(after, served_home, serve, wait_until)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(20))
+def test_it_is_one_however_often_it_happens(
+    seed: int, served_home: Path, serve: Servers, wait_until: Wait
+) -> None:
+    crash(random.Random(seed).randrange(200), served_home, serve, wait_until)
+
+
+def crash(after: int, served_home: Path, serve: Servers, wait_until: Wait) -> None:
+    """Kills scoring when ``after`` requests were answered since the log was last complete."""
     server = serve(served_home)
     with Client(home=served_home) as client:
 

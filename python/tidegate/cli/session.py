@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,8 +24,12 @@ def session(home: Path | None) -> AbstractContextManager[Client | Installation]:
     info = read_server(root)
     if info is not None and info.control.alive():
         return client(root)
+    import structlog
+
     from tidegate.installation import open_home
 
+    # Standard output is the command's own.
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     return open_home(root)
 
 

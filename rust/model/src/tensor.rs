@@ -101,6 +101,26 @@ pub enum TensorData {
 }
 
 impl TensorData {
+    /// `elements` zeros, empty strings or false.
+    #[must_use]
+    pub fn zeros(datatype: DataType, elements: usize) -> Self {
+        match datatype {
+            DataType::Bool => Self::Bool(vec![false; elements]),
+            DataType::Uint8 => Self::Uint8(vec![0; elements]),
+            DataType::Uint16 => Self::Uint16(vec![0; elements]),
+            DataType::Uint32 => Self::Uint32(vec![0; elements]),
+            DataType::Uint64 => Self::Uint64(vec![0; elements]),
+            DataType::Int8 => Self::Int8(vec![0; elements]),
+            DataType::Int16 => Self::Int16(vec![0; elements]),
+            DataType::Int32 => Self::Int32(vec![0; elements]),
+            DataType::Int64 => Self::Int64(vec![0; elements]),
+            DataType::Fp16 => Self::Fp16(vec![0; elements]),
+            DataType::Fp32 => Self::Fp32(vec![0.0; elements]),
+            DataType::Fp64 => Self::Fp64(vec![0.0; elements]),
+            DataType::Bytes => Self::Bytes(BytesColumn { data: Vec::new(), ends: vec![0; elements] }),
+        }
+    }
+
     /// The element type.
     #[must_use]
     pub const fn datatype(&self) -> DataType {
@@ -154,4 +174,24 @@ pub struct Tensor {
     pub shape: Shape,
     /// The elements.
     pub data: TensorData,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn zeros_have_their_type_and_length() {
+        for datatype in DataType::ALL {
+            let data = TensorData::zeros(datatype, 3);
+            assert_eq!((data.datatype(), data.len(), data.is_empty()), (datatype, 3, false));
+        }
+    }
+
+    #[test]
+    fn bytes_are_found_where_they_were_pushed() {
+        let column: BytesColumn = ["ab", "", "c"].iter().collect();
+        assert_eq!(column.iter().collect::<Vec<_>>(), [&b"ab"[..], b"", b"c"]);
+        assert_eq!((column.get(1), column.get(2), column.get(3)), (Some(&b""[..]), Some(&b"c"[..]), None));
+    }
 }

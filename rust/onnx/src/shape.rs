@@ -1,7 +1,7 @@
 //! How our tensors and a graph's shapes fit each other.
 
 use smallvec::SmallVec;
-use tidegate_model::{BytesColumn, DataType, Shape, Tensor, TensorData, TensorSpec};
+use tidegate_model::{Shape, Tensor, TensorData, TensorSpec};
 
 /// Dimensions as the C API takes them.
 pub(crate) type Dimensions = SmallVec<[i64; 4]>;
@@ -42,20 +42,5 @@ pub(crate) fn zeros(spec: &TensorSpec, rows: usize) -> Tensor {
     let rest = spec.shape.iter().skip(1).map(|&size| usize::try_from(size).unwrap_or(1));
     let shape: Shape = std::iter::once(rows).chain(rest).collect();
     let elements = shape.iter().product();
-    let data = match spec.datatype {
-        DataType::Bool => TensorData::Bool(vec![false; elements]),
-        DataType::Uint8 => TensorData::Uint8(vec![0; elements]),
-        DataType::Uint16 => TensorData::Uint16(vec![0; elements]),
-        DataType::Uint32 => TensorData::Uint32(vec![0; elements]),
-        DataType::Uint64 => TensorData::Uint64(vec![0; elements]),
-        DataType::Int8 => TensorData::Int8(vec![0; elements]),
-        DataType::Int16 => TensorData::Int16(vec![0; elements]),
-        DataType::Int32 => TensorData::Int32(vec![0; elements]),
-        DataType::Int64 => TensorData::Int64(vec![0; elements]),
-        DataType::Fp16 => TensorData::Fp16(vec![0; elements]),
-        DataType::Fp32 => TensorData::Fp32(vec![0.0; elements]),
-        DataType::Fp64 => TensorData::Fp64(vec![0.0; elements]),
-        DataType::Bytes => TensorData::Bytes((0..elements).map(|_| "").collect::<BytesColumn>()),
-    };
-    Tensor { shape, data }
+    Tensor { shape, data: TensorData::zeros(spec.datatype, elements) }
 }
