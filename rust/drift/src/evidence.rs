@@ -53,7 +53,7 @@ impl Evidence {
     /// no number from 1 up.
     #[must_use]
     pub fn new(reference: &[u64], urn: Urn, design_effect: f64) -> Option<Self> {
-        let rows: u64 = reference.iter().sum();
+        let rows = reference.iter().fold(0_u64, |sum, count| sum.saturating_add(*count));
         let empty = urn == Urn::Gap && reference.contains(&0);
         if reference.len() < 2 || rows == 0 || empty || !(design_effect >= 1.0 && design_effect.is_finite()) {
             return None;
@@ -118,7 +118,7 @@ impl Evidence {
 
     fn ln_sequence(&self, live: &[u64], start: impl Fn(usize) -> f64, total: f64) -> f64 {
         let live = live.iter().take(self.bins());
-        let rows = live.clone().sum::<u64>() as f64 / self.design_effect;
+        let rows = live.clone().map(|&count| count as f64).sum::<f64>() / self.design_effect;
         let each = live.enumerate().filter(|(_, count)| **count > 0);
         let each = each.map(|(bin, &count)| ln_rising(start(bin), count as f64 / self.design_effect));
         each.sum::<f64>() - ln_rising(total, rows)

@@ -63,11 +63,11 @@ pub fn ln_alarm(streams: usize, checks: u64, alpha: f64) -> f64 {
 /// A window that reaches beyond the first pane, or that [`Evidence::takes`] refuses, counts as no evidence.
 #[must_use]
 pub fn scan(evidence: &Evidence, panes: &[Vec<u64>], windows: &[usize]) -> Vec<Check> {
-    let mut before = vec![vec![0; evidence.bins()]];
+    let mut before = vec![vec![0_u64; evidence.bins()]];
     let mut checks = Vec::with_capacity(panes.len());
     for pane in panes {
-        let last = before.last().map(Vec::as_slice).unwrap_or_default();
-        before.push(last.iter().zip(pane).map(|(sum, count)| sum + count).collect());
+        let last: &[u64] = before.last().map(Vec::as_slice).unwrap_or_default();
+        before.push(last.iter().zip(pane).map(|(sum, count)| sum.saturating_add(*count)).collect());
         checks.push(check(evidence, &before, windows));
     }
     checks
@@ -80,7 +80,7 @@ fn check(evidence: &Evidence, sums: &[Vec<u64>], windows: &[usize]) -> Check {
         let Some(start) = (sums.len() - 1).checked_sub(window) else { continue };
         let live: Vec<u64> =
             sums[sums.len() - 1].iter().zip(&sums[start]).map(|(end, from)| end - from).collect();
-        if evidence.takes(live.iter().sum()) {
+        if evidence.takes(live.iter().fold(0_u64, |sum, count| sum.saturating_add(*count))) {
             let term = evidence.ln_e(&live);
             terms.push(term);
             if term > longest.0 {
