@@ -60,6 +60,34 @@ def test_a_design_effect_needs_thirty_panes() -> None:
     assert design_effect(panes[:29]) is None
 
 
+def drawn(random: np.random.Generator, rows: int, shift: float, panes: int) -> NDArray[np.float64]:
+    """The checks of panes of 1000 normal rows, shifted, against a normal reference of ``rows`` rows."""
+    values = np.sort(random.normal(size=rows))
+    edges = values[[-(-j * rows // 10) - 1 for j in range(1, 10)]]
+    reference = np.bincount(np.searchsorted(edges, values), minlength=10).astype(np.uint64)
+    below = [0.0, *(0.5 * math.erfc((shift - edge) / math.sqrt(2)) for edge in edges), 1.0]
+    live = random.multinomial(1000, np.diff(below), panes).astype(np.uint64)
+    return scan(reference, live, "gap")[0]
+
+
+def test_a_million_rows_without_a_change_raise_no_alarm() -> None:
+    random = np.random.default_rng(7)
+    largest = np.array([drawn(random, 10_000, 0.0, 1000).max() for _ in range(200)])
+    # At most 1 % may; that eight or more of 200 do has then a chance of 0.1 %.
+    assert (largest >= ln_alarm(1)).sum() <= 8
+    assert 3.2 < np.quantile(largest, 0.95) < 5.2
+
+
+@pytest.mark.parametrize(("shift", "least", "most"), [(0.25, 1.0, 2.0), (0.1, 4.5, 8.5)])
+def test_a_shift_is_found_in_time(shift: float, least: float, most: float) -> None:
+    random = np.random.default_rng(8)
+    delays = []
+    for _ in range(40):
+        found = np.flatnonzero(drawn(random, 100_000, shift, 60) >= ln_alarm(1))
+        delays.append(found[0] + 1 if len(found) else 60)
+    assert least <= np.mean(delays) <= most
+
+
 def test_refuses_by_name() -> None:
     panes = counts([1] * 10)
     with pytest.raises(InvalidInputError, match="urn must be 'gap' or 'count', got 'x'"):
