@@ -16,11 +16,15 @@ __all__ = [
     "ProfileBuilder",
     "ReferenceProfile",
     "Scorer",
+    "alarm_level",
     "assign",
+    "design_effect",
+    "ln_alarm",
     "psi",
     "ranges",
     "reassign",
     "recover",
+    "scan",
     "serve",
 ]
 
@@ -44,6 +48,7 @@ class _Feature(TypedDict):
     missing: int
     points: int
     bins: int
+    urn: Literal["gap", "count"]
 
 class _Psi(TypedDict):
     psi: float | None
@@ -279,4 +284,34 @@ def serve(settings: str) -> int:
     :raises HomeMissingError: when there is no such folder.
     :raises HomeLockedError: when another scoring process holds the home.
     :raises PortInUseError: when a port is taken.
+    """
+
+def scan(
+    reference: NDArray[np.uint64],
+    panes: NDArray[np.uint64],
+    urn: Literal["gap", "count"],
+    design_effect: float = 1.0,
+) -> tuple[NDArray[np.float64], NDArray[np.uint64]]:
+    """Watch a stream: panes ``[panes, bins]`` of live rows, in order, against reference rows ``[bins]``.
+
+    Gives for the check after each pane the log of the mean e-value over trailing windows of 1 to 256 panes
+    (-inf when none could be judged) and the length of the window with most evidence (then 0). Windows of a
+    count urn longer than a quarter of the reference count as no evidence.
+
+    :raises InvalidInputError: when the bins differ, or the reference can't be drawn from.
+    """
+
+def ln_alarm(streams: int, checks: int = 1000, alpha: float = 0.01) -> float:
+    """Give the log evidence above which any false alarm has a chance of at most ``alpha``.
+
+    :raises InvalidInputError: when ``alpha`` is not between 0 and 1.
+    """
+
+def alarm_level(ln_m: float, ln_alarm: float) -> Literal["NONE", "WARN", "ALARM"]:
+    """Say what a check's log evidence amounts to."""
+
+def design_effect(panes: NDArray[np.uint64]) -> float | None:
+    """Estimate how many dependent rows weigh as one, from a reference in panes ``[panes, bins]``.
+
+    The panes are in time order. It is 1 unless above 1.2, and None with fewer than 30 panes.
     """

@@ -105,6 +105,13 @@ def test_the_way_of_a_prediction(served_home: Path, serve: Servers, wait_until: 
     with tidegate.open(served_home) as verbs:
         after = verbs.drift("flight")
         assert sum(version["rows"] for version in after["versions"]) == 150
+        alarms = [row for row in after["alarms"] if (row["feature"], row["stream"]) == ("hour", "values")]
+        assert [
+            (row["version"], row["checks"]) for row in sorted(alarms, key=lambda row: row["version"])
+        ] == [
+            ("1", 1),
+            ("2", 1),
+        ]
 
 
 def test_bad_requests_lose_nothing(served_home: Path, serve: Servers) -> None:

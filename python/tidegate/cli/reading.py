@@ -73,9 +73,15 @@ def drift(
     if as_json:
         output.write_json(found)
         return
+    from tidegate.monitoring.alarms import sentence, worth_saying
+
     for version in found["versions"]:
         who = "shadow" if version["shadow"] else "version"
         output.write(f"{who} {version['version']}: {version['rows']} rows, {len(version['drifted'])} drifted")
+    for verdict in found["alarms"]:
+        if worth_saying(verdict):
+            who = "shadow" if verdict["shadow"] else "version"
+            output.write(f"{who} {verdict['version']}: {sentence(verdict)}")
     rows = [
         (
             row["version"],

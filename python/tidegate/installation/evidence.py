@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import tidegate
 from tidegate.errors import InvalidInputError, NotFoundError
 from tidegate.installation.opened import OpenHome
+from tidegate.types import Contract
 
 if TYPE_CHECKING:
     import polars as pl
@@ -35,17 +36,26 @@ def status(opened: OpenHome) -> dict[str, Any]:
 
 def drift(opened: OpenHome, endpoint: str, since: str | None, *, keep: bool) -> dict[str, Any]:
     """A drift report; see :meth:`tidegate.Installation.drift`."""
+    import polars as pl
+
     from tidegate.monitoring import drift as monitor
 
     found = opened.registry.endpoints.get(endpoint)
     counts = _counts(opened, found.name)
-    report: dict[str, Any] = {"endpoint": found.name, "alpha": monitor.ALPHA, "since": since}
+    verdicts = _alarms(opened, found.name)
+    report: dict[str, Any] = {
+        "endpoint": found.name,
+        "alpha": monitor.ALPHA,
+        "since": since,
+        "alarms": verdicts,
+    }
     if counts is None:
         return report | {"snapshot": None, "versions": [], "features": []}
     snapshot = opened.artifacts.put(counts) if keep else None
     start = None if since is None else opened.artifacts.get(since)
-    features = monitor.report(counts, _profiles(opened, counts), start)
-    return report | {"snapshot": snapshot, "versions": _by_version(features), "features": features}
+    digests = pl.read_ipc_stream(io.BytesIO(counts), columns=["variant"])["variant"].unique()
+    features = monitor.report(counts, _profiles(opened, digests), start)
+    return report | {"snapshot": snapshot, "versions": _by_version(features, verdicts), "features": features}
 
 
 def performance(opened: OpenHome, endpoint: str, by: str) -> dict[str, Any]:
@@ -119,11 +129,8 @@ def _counts(opened: OpenHome, endpoint: str) -> bytes | None:
     return path.read_bytes() if path.is_file() else None
 
 
-def _profiles(opened: OpenHome, counts: bytes) -> dict[str, bytes]:
-    """The reference profile of every version that is counted, by the version's digest."""
-    import polars as pl
-
-    digests = pl.read_ipc_stream(io.BytesIO(counts), columns=["variant"])["variant"].unique()
+def _profiles(opened: OpenHome, digests: Iterable[str]) -> dict[str, bytes]:
+    """The reference profiles of these versions, by the version's digest."""
     found = {}
     for digest in digests:
         profile = opened.registry.versions.by_digest(digest).manifest["profile"]
@@ -132,15 +139,50 @@ def _profiles(opened: OpenHome, counts: bytes) -> dict[str, bytes]:
     return found
 
 
-def _by_version(features: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Per version and role in the plan: rows, and the names of what drifted."""
+def _alarms(opened: OpenHome, endpoint: str) -> list[dict[str, Any]]:
+    """The verdicts on every stream of the endpoint's variants."""
+    from tidegate.monitoring import alarms, logs
+
+    panes = logs.panes(opened.home.root, endpoint).collect()
+    profiles = _profiles(opened, panes["variant"].unique())
+    effects = {digest: _effects(opened, digest, profile) for digest, profile in profiles.items()}
+    return alarms.report(panes, profiles, effects)
+
+
+def _effects(opened: OpenHome, digest: str, profile: bytes) -> dict[tuple[str, str, str], float]:
+    """The design effects of a version's streams; none when its dataset has no registered time column."""
+    import polars as pl
+
+    from tidegate.monitoring.baseline import design_effects
+
+    manifest = opened.registry.versions.by_digest(digest).manifest
+    if manifest["dataset"] is None:
+        return {}
+    dataset = opened.registry.datasets.by_digest(manifest["dataset"])
+    if dataset.time_column is None:
+        return {}
+    inputs = Contract.model_validate(manifest["contract"]).inputs
+    rows = pl.scan_parquet(opened.artifacts.path(dataset.digest))
+    wanted = {column for spec in inputs for column in spec.columns} & set(rows.collect_schema().names())
+    ordered = rows.sort(dataset.time_column, maintain_order=True).select(sorted(wanted)).collect()
+    return design_effects(profile, ordered, inputs)
+
+
+def _by_version(
+    features: Iterable[dict[str, Any]], verdicts: Iterable[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Per version and role in the plan: rows, and the names of what drifted and of what is in alarm."""
     found: dict[tuple[str, bool], dict[str, Any]] = {}
     for row in features:
         entry = found.setdefault(
             (row["version"], row["shadow"]),
-            {"version": row["version"], "shadow": row["shadow"], "rows": 0, "drifted": []},
+            {"version": row["version"], "shadow": row["shadow"], "rows": 0, "drifted": [], "alarms": []},
         )
         entry["rows"] = max(entry["rows"], row["rows"])
         if row["drifted"]:
             entry["drifted"].append(row["feature"])
+    for verdict in verdicts:
+        named = found.get((verdict["version"], verdict["shadow"]))
+        if named is not None and verdict["evidence"] == "ALARM" and verdict["feature"] not in named["alarms"]:
+            named["alarms"].append(verdict["feature"])
     return list(found.values())

@@ -1,4 +1,4 @@
-"""The prediction and label logs of an endpoint as frames, sealed and growing files alike."""
+"""The prediction, label and drift logs of an endpoint as frames, sealed and growing files alike."""
 
 from __future__ import annotations
 
@@ -42,6 +42,21 @@ LABELS: dict[str, pl.DataType] = {
     "received_at": TIME,
     "principal": pl.String(),
 }
+PANES: dict[str, pl.DataType] = {
+    "variant": pl.String(),
+    "version": pl.String(),
+    "shadow": pl.Boolean(),
+    "pane": pl.UInt64(),
+    "begin": TIME,
+    "end": TIME,
+    "rows": pl.UInt64(),
+    "feature": pl.String(),
+    "role": pl.String(),
+    "missing": pl.UInt64(),
+    "nonfinite": pl.UInt64(),
+    "bins": pl.List(pl.UInt64()),
+}
+"""The columns of every drift log, one row per pane and feature."""
 _TRIES = 10
 
 
@@ -81,6 +96,11 @@ def labels(home: Path, endpoint: str) -> pl.LazyFrame:
         .sort(observed, maintain_order=True)
         .unique(["prediction_id", "row"], keep="last", maintain_order=True)
     )
+
+
+def panes(home: Path, endpoint: str) -> pl.LazyFrame:
+    """The closed drift panes of every variant, one row per feature, in event order."""
+    return _spool(home / "drift", endpoint, PANES).sort("begin", "end", maintain_order=True)
 
 
 def labelled(scored: pl.LazyFrame, labels: pl.LazyFrame) -> pl.LazyFrame:

@@ -1,6 +1,6 @@
 //! One feature of a reference profile.
 
-use crate::{CategoricalProfile, NumericProfile};
+use crate::{CategoricalProfile, Mode, NumericProfile, Urn};
 
 /// Where a feature's values come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -104,5 +104,17 @@ impl FeatureProfile {
             Kind::Numeric(numeric) => numeric.bins(cells),
             Kind::Categorical(_) => cells.to_vec(),
         }
+    }
+
+    /// The urn that judges its values: gaps for quantile bins whose every edge is one reference row's value, else counts.
+    #[must_use]
+    pub fn urn(&self) -> Urn {
+        let Kind::Numeric(numeric) = &self.kind else { return Urn::Count };
+        let alone = |edge: &f64| {
+            let point = numeric.points().partition_point(|point| point < edge);
+            numeric.weights().get(point) == Some(&1)
+        };
+        let gaps = numeric.mode() == Mode::Quantile && numeric.edges().iter().all(alone);
+        if gaps && !numeric.reference_bins().contains(&0) { Urn::Gap } else { Urn::Count }
     }
 }

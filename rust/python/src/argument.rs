@@ -51,4 +51,12 @@ pub(crate) enum ArgumentError {
     /// A significance level outside (0, 1).
     #[error("alpha must be between 0 and 1, got {0}")]
     Alpha(f64),
+    /// A kind of urn that there is not.
+    #[error("urn must be 'gap' or 'count', got '{0}'")]
+    Urn(String),
+    /// A reference that can't be drawn from, or a design effect below 1.
+    #[error(
+        "expected at least two bins, a reference row (in each bin of a gap urn), a design effect of at least 1"
+    )]
+    Reference,
 }

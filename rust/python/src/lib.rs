@@ -1,5 +1,6 @@
 //! The extension module `tidegate._native`: convert, release the GIL, call, map the error.
 
+mod alarms;
 mod argument;
 mod arrays;
 mod builder;
@@ -21,6 +22,8 @@ mod traffic;
 /// Tidegate's native half; `_native.pyi` documents it.
 #[pyo3::pymodule]
 mod _native {
+    #[pymodule_export]
+    use crate::alarms::{alarm_level, design_effect, ln_alarm, scan};
     #[pymodule_export]
     use crate::builder::ProfileBuilder;
     #[pymodule_export]

@@ -48,6 +48,7 @@ impl ReferenceProfile {
             dict.set_item("missing", feature.reference_missing())?;
             dict.set_item("points", points)?;
             dict.set_item("bins", feature.reference_bins().len())?;
+            dict.set_item("urn", feature.urn().name())?;
             Ok(dict)
         });
         PyList::new(py, features.collect::<PyResult<Vec<_>>>()?)

@@ -8,6 +8,7 @@
 
 mod categories;
 mod counting;
+mod evidence;
 mod golden;
 mod ipc;
 mod kolmogorov;
