@@ -28,8 +28,8 @@ def session(home: Path | None) -> AbstractContextManager[Client | Installation]:
 
     from tidegate.installation import open_home
 
-    # Standard output is the command's own.
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    # Standard output is the command's own; standard error is looked up when something is said.
+    structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
     return open_home(root)
 
 
