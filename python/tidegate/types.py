@@ -249,6 +249,102 @@ class DeploymentInfo(Value):
     created_by: str
 
 
+class PolicyInfo(Value):
+    """How an endpoint's traffic is steered; the newest of an endpoint holds."""
+
+    id: int
+    endpoint: str
+    body: dict[str, Any]
+    """As :mod:`tidegate.rollout` reads it."""
+    reason: str = ""
+    created_at: datetime
+    created_by: str
+
+
+class Decision(Value):
+    """What was decided about an endpoint's traffic, with everything that it rests on."""
+
+    id: int
+    endpoint: str
+    at: datetime
+    """The event time up to which was looked."""
+    rule: str
+    action: str
+    says: str
+    """In words."""
+    body: dict[str, Any]
+    generation: int | None = None
+    """The deployment that it made; None when traffic stayed as it was."""
+    created_at: datetime
+    created_by: str
+
+
+class AlarmInfo(Value):
+    """A drift alarm of one stream of a version on an endpoint."""
+
+    id: int
+    endpoint: str
+    variant: str
+    """The version's digest."""
+    version: str
+    shadow: bool
+    role: str
+    feature: str
+    stream: str
+    began: datetime
+    """When the change began, by event time."""
+    alarmed_at: datetime
+    ended_at: datetime | None = None
+    verdict: dict[str, Any]
+    """As :func:`tidegate.monitoring.alarms.alarms` gave it."""
+    created_at: datetime
+    created_by: str
+
+
+class RetrainingInfo(Value):
+    """A retraining: what it was made for, what was tried, and what came of it."""
+
+    id: int
+    endpoint: str
+    alarm: int | None = None
+    parent: str
+    """The digest of the version that was to be replaced."""
+    outcome: Literal["better", "not_better", "fix_data", "too_few_labels"]
+    version: str | None = None
+    """The digest of the new version."""
+    dataset: str | None = None
+    says: str
+    body: dict[str, Any]
+    created_at: datetime
+    created_by: str
+
+
+class BlindSet(Value):
+    """A sealed set: rows and labels that only the validator's key opens."""
+
+    name: str
+    model: str
+    artifact: str
+    """The digest of the encrypted bytes."""
+    budget: int
+    """How many versions may be judged by it."""
+    description: str = ""
+    created_at: datetime
+    created_by: str
+
+
+class BlindResult(Value):
+    """What a sealed set said of a version: aggregates, and how the worker was confined."""
+
+    id: int
+    blind_set: str
+    digest: str
+    figures: dict[str, Any]
+    confinement: dict[str, Any]
+    created_at: datetime
+    created_by: str
+
+
 class SegmentInfo(Value):
     """A sealed spool file: what it holds and the sha256 that its bytes must have."""
 

@@ -175,3 +175,87 @@ def m002_stages(tables: Tables) -> None:
     for statement in _STAGES:
         tables.execute(statement)
     tables.execute("PRAGMA user_version = 2")
+
+
+_LIFE = (
+    """CREATE TABLE policies (
+        id INTEGER PRIMARY KEY,
+        endpoint TEXT NOT NULL REFERENCES endpoints (id),
+        body TEXT NOT NULL CHECK (body LIKE '{%}'),
+        reason TEXT NOT NULL,
+        created_at TEXT NOT NULL,
+        created_by TEXT NOT NULL
+    ) STRICT""",
+    "CREATE INDEX policies_by_endpoint ON policies (endpoint, id)",
+    """CREATE TABLE decisions (
+        id INTEGER PRIMARY KEY,
+        endpoint TEXT NOT NULL REFERENCES endpoints (id),
+        at TEXT NOT NULL,
+        rule TEXT NOT NULL CHECK (length(rule) > 0),
+        action TEXT NOT NULL CHECK (length(action) > 0),
+        says TEXT NOT NULL,
+        body TEXT NOT NULL CHECK (body LIKE '{%}'),
+        generation INTEGER REFERENCES deployments (generation),
+        created_at TEXT NOT NULL,
+        created_by TEXT NOT NULL
+    ) STRICT""",
+    "CREATE INDEX decisions_by_endpoint ON decisions (endpoint, id)",
+    """CREATE TABLE alarms (
+        id INTEGER PRIMARY KEY,
+        endpoint TEXT NOT NULL REFERENCES endpoints (id),
+        variant TEXT NOT NULL REFERENCES versions (digest),
+        version TEXT NOT NULL,
+        shadow INTEGER NOT NULL CHECK (shadow IN (0, 1)),
+        role TEXT NOT NULL,
+        feature TEXT NOT NULL,
+        stream TEXT NOT NULL,
+        began TEXT NOT NULL,
+        alarmed_at TEXT NOT NULL,
+        ended_at TEXT,
+        verdict TEXT NOT NULL CHECK (verdict LIKE '{%}'),
+        created_at TEXT NOT NULL,
+        created_by TEXT NOT NULL,
+        UNIQUE (endpoint, variant, shadow, role, feature, stream, alarmed_at)
+    ) STRICT""",
+    """CREATE TABLE retrainings (
+        id INTEGER PRIMARY KEY,
+        endpoint TEXT NOT NULL REFERENCES endpoints (id),
+        alarm INTEGER REFERENCES alarms (id),
+        parent TEXT NOT NULL REFERENCES versions (digest),
+        outcome TEXT NOT NULL CHECK (outcome IN ('better', 'not_better', 'fix_data', 'too_few_labels')),
+        version TEXT REFERENCES versions (digest),
+        dataset TEXT,
+        says TEXT NOT NULL,
+        body TEXT NOT NULL CHECK (body LIKE '{%}'),
+        created_at TEXT NOT NULL,
+        created_by TEXT NOT NULL
+    ) STRICT""",
+    "CREATE INDEX retrainings_by_endpoint ON retrainings (endpoint, id)",
+    """CREATE TABLE blind_sets (
+        name TEXT PRIMARY KEY CHECK (length(name) > 0),
+        model TEXT NOT NULL REFERENCES models (name),
+        artifact TEXT NOT NULL,
+        budget INTEGER NOT NULL CHECK (budget >= 1),
+        description TEXT NOT NULL,
+        created_at TEXT NOT NULL,
+        created_by TEXT NOT NULL
+    ) STRICT""",
+    """CREATE TABLE blind_results (
+        id INTEGER PRIMARY KEY,
+        blind_set TEXT NOT NULL REFERENCES blind_sets (name),
+        digest TEXT NOT NULL REFERENCES versions (digest),
+        figures TEXT NOT NULL CHECK (figures LIKE '{%}'),
+        confinement TEXT NOT NULL CHECK (confinement LIKE '{%}'),
+        created_at TEXT NOT NULL,
+        created_by TEXT NOT NULL,
+        UNIQUE (blind_set, digest)
+    ) STRICT""",
+)
+
+
+@schema()
+def m003_life(tables: Tables) -> None:
+    """Floors and ladders with their decisions, drift alarms, retrainings, sealed blind sets."""
+    for statement in _LIFE:
+        tables.execute(statement)
+    tables.execute("PRAGMA user_version = 3")
