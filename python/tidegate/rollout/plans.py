@@ -1,4 +1,4 @@
-"""Diversion of traffic: weights become slots, moved as little as possible, and slots a new deployment."""
+"""Traffic plans: weights become slots, moved as little as possible, and slots a new deployment."""
 
 from __future__ import annotations
 
