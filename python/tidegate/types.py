@@ -216,6 +216,8 @@ class VariantPlan(Value):
     digest: str
     weight: float
     shadow: bool = False
+    mirror: bool = False
+    """Whether it is also scored on what others answer."""
 
 
 class TrafficPlan(Value):

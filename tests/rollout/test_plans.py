@@ -97,7 +97,18 @@ def test_other_endpoints_stay_as_they_are() -> None:
         "profile": None,
         "weight": 0.0,
         "shadow": True,
+        "mirror": False,
         "slots": [],
+    }
+
+
+def test_with_mirror_every_version_that_answers_is_scored_on_the_rest_too() -> None:
+    plan = rollout.draft(ENDPOINT, VERSIONS, {"1": 0.9, "2": 0.1}, ["3"], before=None, mirror=True)
+    variants = {variant["version"]: variant for variant in deploy(plan)["endpoints"][0]["variants"]}
+    assert {number: variant["mirror"] for number, variant in variants.items()} == {
+        "1": True,
+        "2": True,
+        "3": False,
     }
 
 

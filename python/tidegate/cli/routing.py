@@ -88,6 +88,9 @@ def set_traffic(
     shadow: Annotated[
         list[str] | None, typer.Option(help="A version that is scored and never answers; may be repeated.")
     ] = None,
+    mirror: Annotated[
+        bool, typer.Option("--mirror", help="Also score each version on what the others answer.")
+    ] = False,
     reason: Reason = "",
     home: Home = None,
     as_json: Json = False,
@@ -96,7 +99,7 @@ def set_traffic(
     """Divide an endpoint's requests over versions."""
     shares = _weights(weights)
     with session(home) as verbs:
-        plan = verbs.set_traffic(name, shares, shadow or [], reason, idempotency_key=once)
+        plan = verbs.set_traffic(name, shares, shadow or [], reason, mirror, idempotency_key=once)
     _show(plan, as_json=as_json)
 
 

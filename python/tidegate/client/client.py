@@ -258,11 +258,18 @@ class Client:
         weights: dict[str, float],
         shadows: list[str] | None = None,
         reason: str = "",
+        mirror: bool = False,
         *,
         idempotency_key: str | None = None,
     ) -> JSON:
         """Divides an endpoint's requests over versions; returns when the scoring process serves the plan."""
-        arguments = {"endpoint": endpoint, "weights": weights, "shadows": shadows, "reason": reason}
+        arguments = {
+            "endpoint": endpoint,
+            "weights": weights,
+            "shadows": shadows,
+            "reason": reason,
+            "mirror": mirror,
+        }
         return self._call("set_traffic", arguments, idempotency_key)
 
     def get_traffic(self, endpoint: str, *, idempotency_key: str | None = None) -> JSON:

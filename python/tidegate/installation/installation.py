@@ -255,16 +255,25 @@ class Installation(Staging):
         weights: dict[str, float],
         shadows: list[str] | None = None,
         reason: str = "",
+        mirror: bool = False,
         *,
         principal: Actor = None,
         idempotency_key: str | None = None,
     ) -> JSON:
         """Divides an endpoint's requests over versions by weight; shadows are scored and never answer.
 
+        With ``mirror`` each version that answers is also scored on what the others answer, so that all can be
+        compared on the same rows; the log has these rows under the role ``mirror``, drift counters have not.
         Returns when the scoring process serves the plan. When it can't, the plan before is live again and the
         error says why.
         """
-        request: JSON = {"endpoint": endpoint, "weights": weights, "shadows": shadows or [], "reason": reason}
+        request: JSON = {
+            "endpoint": endpoint,
+            "weights": weights,
+            "shadows": shadows or [],
+            "reason": reason,
+            "mirror": mirror,
+        }
         return self.long(
             "set_traffic",
             principal,

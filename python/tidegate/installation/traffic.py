@@ -52,6 +52,7 @@ def set_traffic(
     weights: Mapping[str, float],
     shadows: list[str],
     reason: str,
+    mirror: bool,
     actor: str,
 ) -> dict[str, Any]:
     """Records and publishes a plan; see :meth:`tidegate.Installation.set_traffic`."""
@@ -66,7 +67,7 @@ def set_traffic(
         before = deployments.document()
         served = _entry(before, found)
         earlier = deployments.plan_draft(endpoint) if served is not None else None
-        plan = rollout.draft(found, versions, weights, shadows, before=earlier)
+        plan = rollout.draft(found, versions, weights, shadows, before=earlier, mirror=mirror)
         document = rollout.deployment(
             before,
             found,

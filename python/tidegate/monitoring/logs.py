@@ -63,9 +63,10 @@ _TRIES = 10
 def predictions(
     home: Path, endpoint: str, since: datetime | None = None, until: datetime | None = None
 ) -> pl.LazyFrame:
-    """The rows that were scored, answers and shadows (``role``), with event times in [since, until).
+    """The rows that were scored, with event times in [since, until).
 
-    A shadow's row has the prediction id and row number of the answer that it shadows, and null inputs.
+    ``role`` is ``answer``, ``shadow``, or ``mirror``: of a version that answers other requests. A shadow's or
+    mirror's row has the prediction id and row number of the answer that it shadows, and null inputs.
     """
     frame = _spool(home / "predictions", endpoint, PREDICTIONS)
     if since is not None:

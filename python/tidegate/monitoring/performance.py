@@ -24,8 +24,10 @@ def performance(scored: pl.LazyFrame, *, every: str = "1mo", threshold: float = 
         threshold: a score above it decides for the positive class.
 
     Returns:
-        One row per period, version and role, by period, version and role: ``rows``, ``share`` (of the
-        period's answers; null for shadows), ``labelled``, ``positives``, ``accuracy``, ``auc``, ``brier``,
+        One row per period, version and role, by period, version and role: ``role`` (``answer``, ``shadow``,
+        or ``mirror`` for what a version that answers was scored on beside its own requests), ``shadow``
+        (whether others answered), ``rows``, ``share`` (of the period's answers; null for what others
+        answered), ``labelled``, ``positives``, ``accuracy``, ``auc``, ``brier``,
         ``log_loss``, and ``reasons`` for each figure that is None: ``NO_LABEL``; ``NO_POSITIVE``,
         ``NO_NEGATIVE`` (AUC of one class); ``NOT_BINARY`` (a label other than 0 and 1); ``NOT_PROBABILITY``
         (a score or label outside of [0, 1]).
@@ -96,15 +98,16 @@ def _report(row: dict[str, Any], answered: dict[Any, int]) -> dict[str, Any]:
             # Mann-Whitney: the share of (positive, negative) pairs in order, ties counting one half.
             above = row["rank_sum"] - positives * (positives + 1) / 2
             figures["auc"] = above / (positives * negatives)
-    shadow = row["role"] == "shadow"
+    answered_by_others = row["role"] != "answer"
     return {
         "period": row["period"].isoformat(),
         "model": row["model"],
         "version": row["version"],
         "variant": row["variant"],
-        "shadow": shadow,
+        "role": row["role"],
+        "shadow": answered_by_others,
         "rows": row["rows"],
-        "share": None if shadow else row["rows"] / answered[row["period"]],
+        "share": None if answered_by_others else row["rows"] / answered[row["period"]],
         "labelled": n,
         "positives": positives,
         **{name: None if name in reasons else value for name, value in sorted(figures.items())},

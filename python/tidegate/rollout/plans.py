@@ -82,11 +82,13 @@ def draft(
     shadows: Sequence[str],
     *,
     before: PlanDraft | None,
+    mirror: bool = False,
     reassign: Reassign | None = None,
 ) -> PlanDraft:
     """The plan for ``weights``, with slots moved from ``before`` as little as possible.
 
-    ``versions`` has every version that is named. A version that leaves keeps its place until it owns no slot.
+    ``versions`` has every version that is named. With ``mirror`` each that answers is also scored on what the
+    others answer. A version that leaves keeps its place until it owns no slot.
     ``reassign`` is the native one unless given.
     """
     check_weights(weights, shadows)
@@ -104,7 +106,7 @@ def draft(
     moved, _ = reassign(SLOTS, stacks, shares)
     kept = [arm for arm, number in enumerate(arms) if moved[arm] or number in weights]
     variants = [
-        VariantPlan(version=number, digest=versions[number].digest, weight=weight)
+        VariantPlan(version=number, digest=versions[number].digest, weight=weight, mirror=mirror)
         for number, weight in sorted(weights.items(), key=lambda item: int(item[0]))
     ] + [
         VariantPlan(version=number, digest=versions[number].digest, weight=0.0, shadow=True)
@@ -150,6 +152,7 @@ def deployment(
                 "profile": versions[variant.version].manifest["profile"],
                 "weight": variant.weight,
                 "shadow": variant.shadow,
+                "mirror": variant.mirror,
                 "slots": [list(pair) for pair in owned.get(variant.version, [])],
             }
             for variant in plan.variants

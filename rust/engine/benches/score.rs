@@ -95,6 +95,7 @@ fn engine(home: &std::path::Path, profiled: bool) -> Arc<Engine> {
         profile: profiled.then(|| digest(&profile)),
         weight: 1.0,
         shadow: false,
+        mirror: false,
         slots: vec![(0, 9999)],
     };
     let endpoint = EndpointSpec {

@@ -69,6 +69,9 @@ pub struct VariantSpec {
     /// Scored, never answers.
     #[serde(default)]
     pub shadow: bool,
+    /// Answers its share, and is scored on what others answer as well.
+    #[serde(default)]
+    pub mirror: bool,
     /// Slots owned: inclusive ranges.
     #[serde(default)]
     pub slots: Vec<(u32, u32)>,
@@ -148,6 +151,14 @@ pub enum SpecError {
         slots: u32,
         /// How many variants own it.
         owners: u32,
+    },
+    /// A shadow is scored on every request already.
+    #[error("endpoint '{endpoint}', version {version}: a shadow can't mirror, it sees every request")]
+    Mirror {
+        /// The endpoint.
+        endpoint: String,
+        /// The version.
+        version: String,
     },
     /// A weight that is no share, or a shadow that has traffic.
     #[error("endpoint '{endpoint}', version {version}: weight {weight} is not valid{}", if *.shadow { " for a shadow, which has weight 0 and no slots" } else { "" })]
@@ -238,6 +249,12 @@ impl EndpointSpec {
                 return Err(SpecError::Digest { endpoint: self.name.clone(), digest: bad.clone() });
             }
             self.check_weight(variant)?;
+            if variant.shadow && variant.mirror {
+                return Err(SpecError::Mirror {
+                    endpoint: self.name.clone(),
+                    version: variant.version.clone(),
+                });
+            }
         }
         self.check_slots()
     }

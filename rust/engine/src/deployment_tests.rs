@@ -14,6 +14,7 @@ fn spec() -> DeploymentSpec {
         profile: None,
         weight,
         shadow: false,
+        mirror: false,
         slots: slots.to_vec(),
     };
     DeploymentSpec {

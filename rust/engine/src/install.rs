@@ -69,7 +69,9 @@ impl Installer<'_> {
             seed: tidegate_traffic::seed(&spec.salt),
             table,
             key: spec.contract.context.iter().position(|column| column.role == ContextRole::Key),
-            shadows: (0..spec.variants.len()).filter(|&index| spec.variants[index].shadow).collect(),
+            watchers: (0..spec.variants.len())
+                .filter(|&index| spec.variants[index].shadow || spec.variants[index].mirror)
+                .collect(),
         };
         let variants = spec.variants.iter().map(|variant| self.variant(spec, variant).map(Arc::new));
         let endpoint = Endpoint {

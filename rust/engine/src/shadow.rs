@@ -1,4 +1,4 @@
-//! The shadow thread: scores what was answered once more, with the variants that never answer.
+//! The shadow thread: scores what was answered once more, with shadows and with variants that mirror.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -83,13 +83,19 @@ impl Shadow {
 
     fn score_each(&self, request: &Arc<Request>) {
         let endpoint = &request.endpoint;
-        let shadows = endpoint.routing.shadows.iter().filter_map(|&index| endpoint.variants.get(index));
-        for variant in shadows {
-            match scoring::score(self.shared.shadow_thread(), request, variant) {
+        let others = endpoint.routing.watchers.iter().filter(|&&index| index != request.variant);
+        for variant in others.filter_map(|&index| endpoint.variants.get(index)) {
+            let (role, scored) = if variant.shadow {
+                (RowRole::Shadow, scoring::score(self.shared.shadow_thread(), request, variant))
+            } else {
+                // Its meters and drift counters are of what it answers.
+                (RowRole::Mirror, scoring::run(endpoint, variant, &request.batch))
+            };
+            match scored {
                 Ok(outputs) => self.shared.log(Record {
                     request: Arc::clone(request),
                     variant: Arc::clone(variant),
-                    role: RowRole::Shadow,
+                    role,
                     outputs: Arc::new(outputs),
                 }),
                 // Counted by the variant's meter; a line per request would drown the log.

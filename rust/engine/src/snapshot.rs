@@ -79,8 +79,8 @@ pub(crate) struct Routing {
     pub(crate) table: SlotTable,
     /// The context column with role `key`.
     pub(crate) key: Option<usize>,
-    /// The variants that are shadows.
-    pub(crate) shadows: Vec<usize>,
+    /// The variants that are scored on what others answer: shadows and mirrors.
+    pub(crate) watchers: Vec<usize>,
 }
 
 /// One version within an endpoint's plan, loaded and warm.

@@ -177,7 +177,7 @@ pub(crate) fn endpoint() -> Arc<Endpoint> {
         generation: 1,
         contract,
         variants: vec![Arc::new(variant)],
-        routing: Routing { seed: 0, table, key: None, shadows: vec![] },
+        routing: Routing { seed: 0, table, key: None, watchers: vec![] },
         log: Arc::new(EndpointLog::default()),
     })
 }
@@ -188,6 +188,7 @@ pub(crate) fn record(endpoint: &Arc<Endpoint>, rows: usize) -> Record {
     let request = Request {
         endpoint: Arc::clone(endpoint),
         id: Uuid::from_u128(7),
+        variant: 0,
         route: Route::Weight,
         sticky: false,
         client_id: None,

@@ -44,6 +44,7 @@ impl Worker {
         let request = Request {
             endpoint: Arc::clone(endpoint),
             id,
+            variant: choice.variant,
             route: choice.route,
             sticky: choice.sticky,
             client_id: request.client_id,
@@ -66,11 +67,12 @@ impl Worker {
         Uuid::new_v7(Timestamp::from_unix(&self.ids, now / 1_000_000, nanoseconds))
     }
 
-    /// Hands the request to the log and to the shadows; both take it or count that they did not.
+    /// Hands the request to the log and to those who watch; both take it or count that they did not.
     fn observe(&self, request: Request, variant: &Arc<Variant>, outputs: Arc<Vec<Tensor>>) {
         let request = Arc::new(request);
-        let shadows = request.route == Route::Weight && !request.endpoint.routing.shadows.is_empty();
-        if shadows {
+        let watched = request.route == Route::Weight
+            && request.endpoint.routing.watchers.iter().any(|&index| index != request.variant);
+        if watched {
             self.shared.mirror(Arc::clone(&request));
         }
         let variant = Arc::clone(variant);

@@ -13,6 +13,8 @@ use crate::snapshot::{Endpoint, Variant};
 pub(crate) struct Request {
     pub(crate) endpoint: Arc<Endpoint>,
     pub(crate) id: Uuid,
+    /// The place of the variant that answered.
+    pub(crate) variant: usize,
     pub(crate) route: Route,
     pub(crate) sticky: bool,
     pub(crate) client_id: Option<String>,
@@ -27,7 +29,10 @@ pub(crate) struct Request {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RowRole {
     Answer,
+    /// Of a variant that never answers.
     Shadow,
+    /// Of a variant that answers other requests.
+    Mirror,
 }
 
 impl RowRole {
@@ -35,6 +40,7 @@ impl RowRole {
         match self {
             Self::Answer => "answer",
             Self::Shadow => "shadow",
+            Self::Mirror => "mirror",
         }
     }
 }

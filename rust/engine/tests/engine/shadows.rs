@@ -90,3 +90,46 @@ fn a_pinned_request_is_not_mirrored() {
     assert_eq!((status.shadows.queued, status.shadows.scored), (2, 2));
     assert_eq!((status.endpoints[0].variants[1].rows, status.endpoints[0].variants[1].errors), (1, 1));
 }
+
+#[test]
+fn versions_that_mirror_are_scored_on_every_row_and_counted_on_their_own() {
+    let home = Home::new();
+    let mut bench = Bench::start(&home);
+    let plan = vec![
+        bench.mirror("1", "scale 1", 0.7, &[(0, 69)]),
+        bench.mirror("2", "scale 0.5", 0.3, &[(70, 99)]),
+        bench.shadow("3", "scale 0.25"),
+    ];
+    bench.install(1, plan);
+    let endpoint = bench.engine.deployment().default_endpoint.clone().unwrap();
+    let mut worker = bench.worker();
+    let mut answered = [Vec::new(), Vec::new()];
+    for n in 0..400 {
+        let rows = rows(n, 3);
+        let response = worker.score(&endpoint, request(batch(&rows, None))).unwrap();
+        answered[usize::from(&*response.version == "2")].extend(rows);
+    }
+    bench.engine.flush().unwrap();
+    assert!(answered.iter().all(|rows| rows.len() > 90), "both answer");
+    assert_eq!(cells(&bench.counts("1")), recount(answered[0].iter(), 1.0));
+    assert_eq!(cells(&bench.counts("2")), recount(answered[1].iter(), 0.5));
+
+    let mut seen = std::collections::BTreeMap::new();
+    for batch in &home.batches("predictions") {
+        for row in 0..batch.num_rows() {
+            let what =
+                (text(batch, "version").value(row).to_owned(), text(batch, "role").value(row).to_owned());
+            *seen.entry(what).or_insert(0_usize) += 1;
+            let answer = text(batch, "role").value(row) == "answer";
+            assert_eq!(text(batch, "input.carrier").is_null(row), !answer);
+        }
+    }
+    let [one, two] = answered.map(|rows| rows.len());
+    let expected = [("1", "answer", one), ("1", "mirror", two), ("2", "answer", two), ("2", "mirror", one)];
+    for (version, role, rows) in expected {
+        assert_eq!(seen[&(version.to_owned(), role.to_owned())], rows, "{version} {role}");
+    }
+    assert_eq!(seen[&("3".to_owned(), "shadow".to_owned())], 1200);
+    let variants = &bench.engine.status().endpoints[0].variants;
+    assert_eq!((variants[0].rows, variants[1].rows), (one as u64, two as u64), "metrics are of answers");
+}

@@ -228,8 +228,20 @@ impl Bench {
             profile: Some(profile),
             weight,
             shadow: false,
+            mirror: false,
             slots: slots.to_vec(),
         }
+    }
+
+    /// A variant that answers its slots and is scored on everything else.
+    pub(crate) fn mirror(
+        &mut self,
+        version: &str,
+        onnx: &str,
+        weight: f64,
+        slots: &[(u32, u32)],
+    ) -> VariantSpec {
+        VariantSpec { mirror: true, ..self.variant(version, onnx, weight, slots) }
     }
 
     pub(crate) fn shadow(&mut self, version: &str, onnx: &str) -> VariantSpec {

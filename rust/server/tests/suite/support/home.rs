@@ -78,6 +78,7 @@ fn variant(version: usize, onnx: &str, weight: f64, slots: Vec<(u32, u32)>) -> V
         profile: None,
         weight,
         shadow: false,
+        mirror: false,
         slots,
     }
 }
