@@ -20,6 +20,7 @@ from tidegate.access import Access
 from tidegate.audit import Audit
 from tidegate.lineage import Lineage
 from tidegate.registry import Registry
+from tidegate.settings import template
 from tidegate.store import ArtifactStore, Database
 
 PAUSE = 0.01
@@ -137,8 +138,16 @@ def installation(home: Path) -> Iterator[Installation]:
 
 
 @pytest.fixture
-def two_versions(installation: Installation) -> Installation:
-    """The model ``delay`` with versions 1 and 2, and the endpoint ``flight`` without traffic."""
+def trial(home: Path) -> Path:
+    """The home, whose settings let versions serve that passed no gate."""
+    (home / "tidegate.toml").write_text(template(trial=True))
+    return home
+
+
+@pytest.fixture
+def two_versions(trial: Path, installation: Installation) -> Installation:
+    """The model ``delay`` with versions 1 and 2, and the endpoint ``flight`` without traffic, on trial."""
+    assert not installation.settings.require_production
     register(installation, "one")
     register(installation, "two")
     installation.create_endpoint("flight", "delay")

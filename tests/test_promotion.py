@@ -251,14 +251,14 @@ def test_the_same_key_moves_once(house: Installation) -> None:
         house.promote_version("delay", "1", "archived", principal="otto", idempotency_key="k")
 
 
-def test_traffic_takes_any_stage_unless_production_is_required(house: Installation) -> None:
+def test_traffic_of_a_trial_home_takes_any_stage(with_settings: Reopen) -> None:
+    house = with_settings("require_production = false\n")
     submit(house)
     house.create_endpoint("flight", "delay")
     assert house.set_traffic("flight", {"1": 1.0}, principal="otto")["generation"] == 1
 
 
-def test_traffic_takes_production_alone_when_it_is_required(with_settings: Reopen) -> None:
-    house = with_settings("require_production = true\n")
+def test_traffic_takes_production_alone(house: Installation) -> None:
     for text in ("one", "two"):
         submit(house, text)
     house.create_endpoint("flight", "delay")

@@ -125,6 +125,8 @@ def test_a_mistake_in_the_environment_is_named(
         ("approvers = []", "toml:2: stages.approvers"),
         ("movs = []", "toml:2: stages.movs is no setting; the nearest is stages.moves"),
         ("conversion_tolerance = -1", "toml:2: stages.conversion_tolerance"),
+        ("retired = 'attic'", "toml:2: stages.retired: Value error, there is no stage 'attic'"),
+        ("retired = 'uat'", "toml:2: stages.retired: Value error, the stage uat may answer or shadow"),
         ("names = ['a', 'b']\nmoves = []\nanswering = []", "stages.shadowing"),
     ],
 )
@@ -137,16 +139,22 @@ def test_a_mistake_in_the_stages_is_named(tmp_path: Path, text: str, said: str) 
 def test_stages_come_from_the_file_and_from_the_environment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write(tmp_path, "require_production = true\n[stages]\nmoves = [{ from = 'uat', to = 'production' }]\n")
+    write(tmp_path, "require_production = false\n[stages]\nmoves = [{ from = 'uat', to = 'production' }]\n")
     monkeypatch.setenv("TIDEGATE_STAGES__APPROVERS", '["auditor"]')
     settings = load(tmp_path)
-    assert settings.require_production
+    assert not settings.require_production
     assert [(move.source, move.to, move.gates) for move in settings.stages.moves] == [
         ("uat", "production", ())
     ]
     assert settings.stages.approvers == ("auditor",)
-    monkeypatch.setenv("TIDEGATE_REQUIRE_PRODUCTION", "false")
-    assert not load(tmp_path).require_production
+    monkeypatch.setenv("TIDEGATE_REQUIRE_PRODUCTION", "true")
+    assert load(tmp_path).require_production
+
+
+def test_nothing_serves_that_has_not_passed_unless_a_home_says_so(tmp_path: Path) -> None:
+    assert Settings().require_production
+    assert load(write(tmp_path, template())).require_production
+    assert not load(write(tmp_path, template(trial=True))).require_production
 
 
 def test_names_of_the_environment_with_another_meaning_are_left_alone(
@@ -187,7 +195,7 @@ def test_the_template_is_the_defaults_and_names_every_setting(tmp_path: Path) ->
     lines = template().splitlines()
     for name in names:
         assert any(line.startswith(f"# {name} = ") for line in lines), name
-    assert len(names) == 25
+    assert len(names) == 26
     spoken = "\n".join(line.removeprefix("# ") if " = " in line else line for line in lines[3:])
     assert load(write(tmp_path, spoken.replace('"..."', '"flights"'))).default_endpoint == "flights"
 

@@ -95,12 +95,15 @@ class StageSettings(_Section):
     answering: tuple[str, ...] = Field(
         default=("production",),
         validate_default=True,
-        description="stages that may answer when require_production is true",
+        description="stages that may answer, unless require_production is false",
     )
     shadowing: tuple[str, ...] = Field(
         default=("uat", "production"),
         validate_default=True,
-        description="stages that may shadow when require_production is true",
+        description="stages that may shadow, unless require_production is false",
+    )
+    retired: str = Field(
+        default="archived", description="the stage of retired versions: what stands there never serves"
     )
     approvers: tuple[str, ...] = Field(
         default=("model_validator",), min_length=1, description="roles whose approval counts"
@@ -124,6 +127,16 @@ class StageSettings(_Section):
         unknown = next((stage for stage in named if stage not in names), None)
         if unknown is not None:
             raise ValueError(f"there is no stage {unknown!r}; there are {', '.join(names)}")
+        return value
+
+    @field_validator("retired")
+    @classmethod
+    def _serves_nowhere(cls, value: str, info: ValidationInfo) -> str:
+        names = info.data.get("names", ())
+        if value not in names:
+            raise ValueError(f"there is no stage {value!r}; there are {', '.join(names)}")
+        if value in (*info.data.get("answering", ()), *info.data.get("shadowing", ())):
+            raise ValueError(f"the stage {value} may answer or shadow, so nothing can retire to it")
         return value
 
     @field_validator("moves")
@@ -158,7 +171,7 @@ class Settings(_Section, BaseSettings):
     pane_rows: int = Field(default=1000, ge=1, description="rows after which a drift pane may close")
     pane_seconds: float = Field(default=60, ge=0, description="event time after which a drift pane may close")
     require_production: bool = Field(
-        default=False, description="whether traffic goes to versions in production alone; see [stages]"
+        default=True, description="false lets traffic go to versions that passed no gate; see [stages]"
     )
     log: LogSettings = Field(
         default_factory=LogSettings, description="how predictions and labels are written"
@@ -249,8 +262,17 @@ def choose_home(flag: Path | None = None, folder: Path | None = None) -> Path:
     return folder / home
 
 
-def template() -> str:
-    """The text of a new home's ``tidegate.toml``: every setting, its meaning and default, commented out."""
+_TRIAL = """# A home to try things out: versions answer that passed no gate. Without this line none would.
+require_production = false
+
+"""
+
+
+def template(*, trial: bool = False) -> str:
+    """The text of a new home's ``tidegate.toml``: every setting, its meaning and default, commented out.
+
+    That of a trial home sets ``require_production`` to false before them.
+    """
     lines = [
         "# Settings of this home. A flag goes over the environment (TIDEGATE_PORT, TIDEGATE_LOG__FSYNC),"
     ]
@@ -258,7 +280,7 @@ def template() -> str:
     lines += _described(Settings)
     for section, model in SECTIONS.items():
         lines += ["", f"[{section}]", *_described(model)]
-    return "\n".join(lines) + "\n"
+    return (_TRIAL if trial else "") + "\n".join(lines) + "\n"
 
 
 class _Places:

@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 import tidegate
 from tidegate.cli import app, lifecycle, reading, registering, routing, scoring, staging
 from tidegate.installation.verbs import BY_NAME
+from tidegate.settings import template
 
 Run = Callable[..., Any]
 
@@ -40,7 +41,7 @@ def facts(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def made(run: Run, facts: Path, tmp_path: Path) -> Run:
-    """The same after a home with a model, two versions and an endpoint was made, all by commands."""
+    """The same after a trial home with a model, two versions and an endpoint was made, all by commands."""
     for number in (1, 2):
         (tmp_path / f"{number}.onnx").write_text(f"graph {number}")
     for arguments in (
@@ -52,6 +53,7 @@ def made(run: Run, facts: Path, tmp_path: Path) -> Run:
     ):
         result = run(*arguments)
         assert result.exit_code == 0, result.output
+    (tmp_path / "home" / "tidegate.toml").write_text(template(trial=True))
     return run
 
 

@@ -30,7 +30,7 @@ def reference(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def made_once(tmp_path_factory: pytest.TempPathFactory, reference: Path) -> Path:
-    home = Path(tidegate.init(tmp_path_factory.mktemp("made") / "home")["home"])
+    home = Path(tidegate.init(tmp_path_factory.mktemp("made") / "home", trial=True)["home"])
     with tidegate.open(home) as verbs:
         verbs.create_model("delay")
         for threshold in (0.5, 0.6):
@@ -44,5 +44,5 @@ def made_once(tmp_path_factory: pytest.TempPathFactory, reference: Path) -> Path
 
 @pytest.fixture
 def served_home(made_once: Path, tmp_path: Path) -> Path:
-    """A home whose endpoint ``flight`` is answered by two versions of a real model."""
+    """A trial home whose endpoint ``flight`` is answered by two versions of a real model."""
     return Path(shutil.copytree(made_once, tmp_path / "home"))

@@ -30,8 +30,8 @@ SLOW = {"make demo", "make test", "make test-slow", "make bench"}
 
 
 def test_the_readme_has_the_commands_that_these_tests_know() -> None:
-    assert len(BLOCKS) == 5
-    known = ("make ", "tidegate ", "curl ")
+    assert len(BLOCKS) == 6
+    known = ("make ", "tidegate ", "curl ", "TIDEGATE_")
     assert len(COMMANDS) >= 20
     assert all(line.startswith(known) for line in COMMANDS)
 
@@ -73,14 +73,11 @@ class Shell:
             "PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}",
         }
 
-    def arguments(self, line: str) -> list[str]:
+    def run(self, line: str) -> str:
         for written, real in self.bases.items():
             line = line.replace(written, real)
-        return shlex.split(line)
-
-    def run(self, line: str) -> str:
         done = subprocess.run(
-            self.arguments(line),
+            ["/bin/sh", "-c", line],
             cwd=self.folder,
             env=self.environment,
             capture_output=True,
@@ -104,7 +101,7 @@ def served(shell: Shell) -> Iterator[Shell]:
     for line in COMMANDS[start:SERVED]:
         shell.run(line)
     server = subprocess.Popen(
-        shell.arguments("tidegate serve --json"),
+        ["tidegate", "serve", "--json"],
         cwd=shell.folder,
         env=shell.environment,
         stdout=subprocess.PIPE,
@@ -138,9 +135,11 @@ def test_the_second_terminal(served: Shell) -> None:
     assert json.loads(shown["curl -s http://127.0.0.1:8000/v2/health/ready"]) == {"ready": True}
     assert json.loads(shown["curl -s http://127.0.0.1:8000/v2/models/delays"])["versions"] == ["1"]
     assert "tidegate_requests_total" in shown["curl -s http://127.0.0.1:8002/metrics"]
+    assert "production" in shown["tidegate version promote delays 1 production"]
     assert "whole" in shown["tidegate audit verify"]
     lineage = json.loads(served.run(f"tidegate lineage {scored['prediction_id']} --json"))
     assert lineage["prediction"]["version"] == "1"
+    assert lineage["version"]["stages"][-1]["approvers"] == ["vera"]
     key = (served.folder / ".tidegate" / "owner.key").read_text().strip()
     headers = {"authorization": f"Bearer {key}"}
     url = f"{served.bases['http://127.0.0.1:8010']}/openapi.json"

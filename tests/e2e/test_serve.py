@@ -26,6 +26,7 @@ from tidegate.errors import (
     PreconditionError,
 )
 from tidegate.gateway.control import seal_finished
+from tidegate.settings import load
 from tidegate.store import read_server
 
 Wait = Callable[..., None]
@@ -240,9 +241,9 @@ def test_a_taken_management_port_is_named(home: Path) -> None:
     assert f"127.0.0.1:{port} is in use" in done.stderr
 
 
-def test_an_empty_home_is_served_and_filled(home: Path, serve: Servers, reference: Path) -> None:
-    serve(home)
-    with Client(home=home) as client:
+def test_an_empty_home_is_served_and_filled(trial: Path, serve: Servers, reference: Path) -> None:
+    serve(trial)
+    with Client(home=trial) as client:
         client.create_model("delay")
         made = client.register_model_file("delay", DATA / "mixed.onnx", reference)
         with pytest.raises(ConflictError, match="is version 1 of model delay already"):
@@ -267,6 +268,8 @@ def test_quickstart(tmp_path: Path, reference: Path) -> None:
 
     done = run()
     assert done.returncode == 0, done.stderr
+    assert "require_production = false" in done.stdout
+    assert not load(tmp_path / ".tidegate").require_production
     assert "endpoint mixed: version 1 answers" in done.stdout
     assert "drift counts 1 rows of version 1" in done.stdout
     assert "curl -s http://127.0.0.1:" in done.stdout

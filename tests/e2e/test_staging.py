@@ -18,7 +18,6 @@ from tidegate.errors import NotFoundError, PermissionDeniedError, PreconditionEr
 def test_scientist_validator_and_operator(
     home: Path, reference: Path, serve: Servers, wait_until: Callable[..., None]
 ) -> None:
-    (home / "tidegate.toml").write_text("require_production = true\n")
     server = serve(home)
     with Client(home=home) as owner:
         given = {

@@ -64,8 +64,11 @@ class Quickstart:
         from tidegate.store.home import is_home
 
         if not is_home(self.root):
-            init(self.root)
-            self._say(f"home {self.root} created")
+            init(self.root, trial=True)
+            self._say(
+                f"trial home {self.root} created: require_production = false in its tidegate.toml "
+                "lets versions answer that passed no gate"
+            )
         with open_home(self.root) as verbs:
             number = self._version(verbs)
             try:

@@ -16,10 +16,11 @@ from tidegate.store.files import write_new
 from tidegate.types import Clock, utc_now
 
 
-def init(path: str | Path | None = None, *, clock: Clock = utc_now) -> dict[str, Any]:
+def init(path: str | Path | None = None, *, trial: bool = False, clock: Clock = utc_now) -> dict[str, Any]:
     """Makes a home at ``path`` (default: where :func:`tidegate.settings.choose_home` says).
 
-    Writes the owner's key to ``owner.key``, readable by the owner alone. Raises :class:`ConflictError` for
+    Writes the owner's key to ``owner.key``, readable by the owner alone. The settings of a ``trial`` home let
+    traffic go to versions that passed no gate. Raises :class:`ConflictError` for
     what exists. Answers where ``home`` and ``owner_key`` lie.
     """
     root = settings.choose_home(None if path is None else Path(path)).absolute()
@@ -28,7 +29,7 @@ def init(path: str | Path | None = None, *, clock: Clock = utc_now) -> dict[str,
         access = Access(database, Audit(database, home.audit_file, clock), home.pepper(), clock)
         write_new(home.owner_key_file, f"{access.found()}\n".encode(), 0o600)
 
-    Home.init(root, furnish, settings.template())
+    Home.init(root, furnish, settings.template(trial=trial))
     return {"home": str(root), "owner_key": str(root / "owner.key")}
 
 
