@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from tidegate._native import Counters, ProfileBuilder, ReferenceProfile
 from tidegate.errors import InvalidInputError
 from tidegate.monitoring import alarms, logs
+from tidegate.monitoring.baseline import Replayed
 
 START = datetime(2013, 3, 1, tzinfo=UTC)
 ROWS = 1000
@@ -130,7 +131,9 @@ def test_a_design_effect_takes_weight_off(reference: ReferenceProfile) -> None:
     columns["distance"] += 0.3
     log = panes(reference, columns)
     plain, heavy, rhythm = (
-        verdicts(alarms.alarms(reference.to_bytes(), log, {("input", "distance", "values"): effect}))
+        verdicts(
+            alarms.alarms(reference.to_bytes(), log, {("input", "distance", "values"): Replayed(effect)})
+        )
         for effect in (1.0, 8.0, 20.5)
     )
     key = "distance", "values"
@@ -163,7 +166,7 @@ def test_says_what_is_worth_saying(reference: ReferenceProfile) -> None:
     columns = stream(3 * ROWS, 13)
     columns["score"] = columns["score"] ** 2
     log = panes(reference, columns)
-    rhythm = {("input", "distance", "values"): 25.0, ("score", "score", "values"): 30.0}
+    rhythm = {("input", "distance", "values"): Replayed(25.0), ("score", "score", "values"): Replayed(30.0)}
     found = [row for row in alarms.alarms(reference.to_bytes(), log, rhythm) if alarms.worth_saying(row)]
     assert [row["feature"] for row in found] == ["score"]
     assert "score (score): major shift" in alarms.sentence(found[0])

@@ -1,4 +1,4 @@
-"""Commands that look: status, drift, performance, lineage, audit."""
+"""Commands that look: status, performance, lineage, audit."""
 
 from __future__ import annotations
 
@@ -25,9 +25,7 @@ class Period(StrEnum):
 def add(app: typer.Typer) -> None:
     """Adds the commands."""
     app.command("status")(status)
-    app.command("drift")(drift)
     app.command("performance")(performance)
-    app.command("lineage")(lineage)
     app.add_typer(audit, name="audit")
 
 
@@ -54,54 +52,6 @@ def status(home: Home = None, as_json: Json = False) -> None:
     ]
     if rows:
         output.table(rows, "endpoint", "version", "share", "requests", "rows")
-
-
-def drift(
-    *,
-    name: Endpoint,
-    since: Annotated[str | None, typer.Option(help="A snapshot: leave out what was counted before.")] = None,
-    keep: Annotated[bool, typer.Option(help="Keep the counts as a snapshot.")] = False,
-    everything: Annotated[
-        bool, typer.Option("--all", help="Show every feature, not the drifted alone.")
-    ] = False,
-    home: Home = None,
-    as_json: Json = False,
-) -> None:
-    """Show how far the scored rows are from the reference."""
-    with session(home) as verbs:
-        found = verbs.drift(name, since, keep)
-    if as_json:
-        output.write_json(found)
-        return
-    from tidegate.monitoring.alarms import sentence, worth_saying
-
-    for version in found["versions"]:
-        who = "shadow" if version["shadow"] else "version"
-        output.write(f"{who} {version['version']}: {version['rows']} rows, {len(version['drifted'])} drifted")
-    for verdict in found["alarms"]:
-        if worth_saying(verdict):
-            who = "shadow" if verdict["shadow"] else "version"
-            output.write(f"{who} {verdict['version']}: {sentence(verdict)}")
-    rows = [
-        (
-            row["version"],
-            row["feature"] if row["role"] == "input" else f"({row['role']})",
-            row["rows"],
-            row["psi_bias_corrected"],
-            row["psi_threshold"],
-            row["ks"],
-            row["magnitude"],
-            "yes" if row["drifted"] else (row["reason"] or "no"),
-        )
-        for row in found["features"]
-        if everything or row["drifted"]
-    ]
-    if rows:
-        output.table(rows, "version", "feature", "rows", "PSI", "PSI 1 %", "KS", "magnitude", "drifted")
-    elif not found["versions"]:
-        output.write(f"{name}: nothing was counted yet")
-    if found["snapshot"] is not None:
-        output.write(f"snapshot {found['snapshot']}")
 
 
 def performance(
@@ -131,36 +81,6 @@ def performance(
     output.table(rows, by.value, "version", "rows", "labelled", "accuracy", "AUC", "Brier")
     if found["log_gap"]:
         output.write(f"the log lacks {found['log_gap']} rows: its ring was full")
-
-
-def lineage(
-    prediction_id: Annotated[str, typer.Argument(help="What the answer carried as prediction_id.")],
-    home: Home = None,
-    as_json: Json = False,
-) -> None:
-    """Follow a prediction to its version, dataset, recipe and code."""
-    with session(home) as verbs:
-        found = verbs.lineage(prediction_id)
-    if as_json:
-        output.write_json(found)
-        return
-    prediction, plan, version = found["prediction"], found["plan"], found["version"]
-    output.write(f"prediction  {prediction['prediction_id']}, {len(prediction['rows'])} rows")
-    output.write(f"endpoint    {prediction['endpoint']}, generation {prediction['generation']}")
-    output.write(
-        f"plan        since generation {plan['generation']}, by {plan['created_by']}: {plan['reason'] or '-'}"
-    )
-    output.write(f"version     {version['model']} {version['version']} ({version['digest']})")
-    for move in version["stages"]:
-        approved = f", approved by {', '.join(move['approvers'])}" if move["approvers"] else ""
-        output.write(f"stage       {move['to']} since {move['at']}, by {move['by']}{approved}")
-    for dataset in version["datasets"]:
-        known = (
-            f"{dataset['name']} {dataset['version']}, {dataset['rows']} rows " if "name" in dataset else ""
-        )
-        output.write(f"dataset     {known}({dataset['digest']})")
-    output.write(f"recipe      {output.shown(version['recipe'])}")
-    output.write(f"code        {output.shown(version['code'])}")
 
 
 @audit.command("verify")

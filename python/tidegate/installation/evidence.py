@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 import tidegate
 from tidegate.errors import InvalidInputError, NotFoundError
 from tidegate.installation.opened import OpenHome
-from tidegate.types import Contract
+from tidegate.installation.verdicts import profiles
+from tidegate.installation.verdicts import verdicts as alarm_verdicts
+from tidegate.store.canonical import timestamp
 
 if TYPE_CHECKING:
     import polars as pl
@@ -42,7 +44,7 @@ def drift(opened: OpenHome, endpoint: str, since: str | None, *, keep: bool) -> 
 
     found = opened.registry.endpoints.get(endpoint)
     counts = _counts(opened, found.name)
-    verdicts = _alarms(opened, found.name)
+    verdicts = alarm_verdicts(opened, found.name)
     report: dict[str, Any] = {
         "endpoint": found.name,
         "alpha": monitor.ALPHA,
@@ -54,7 +56,7 @@ def drift(opened: OpenHome, endpoint: str, since: str | None, *, keep: bool) -> 
     snapshot = opened.artifacts.put(counts) if keep else None
     start = None if since is None else opened.artifacts.get(since)
     digests = pl.read_ipc_stream(io.BytesIO(counts), columns=["variant"])["variant"].unique()
-    features = monitor.report(counts, _profiles(opened, digests), start)
+    features = monitor.report(counts, profiles(opened, digests), start)
     return report | {"snapshot": snapshot, "versions": _by_version(features, verdicts), "features": features}
 
 
@@ -95,7 +97,10 @@ def lineage(opened: OpenHome, prediction_id: str) -> dict[str, Any]:
         rows = logs.labelled(mine, logs.labels(root, endpoint.name)).sort("row").collect()
         answers = rows.filter(pl.col("role") == "answer")
         if answers.height:
-            return opened.graph.explain_prediction(_prediction(endpoint.name, answers, rows))
+            told = opened.graph.explain_prediction(_prediction(endpoint.name, answers, rows))
+            received = timestamp(answers["received_at"].item(0))
+            moment = max(received, told["plan"]["created_at"])
+            return told | {"then": opened.graph.version_at(told["prediction"]["variant"], moment)}
     raise NotFoundError(
         f"no log has prediction {prediction_id}; an answer is written up to a second after it was given"
     )
@@ -127,45 +132,6 @@ def _counts(opened: OpenHome, endpoint: str) -> bytes | None:
             return None
     path = opened.home.drift / endpoint / "counts.arrow"
     return path.read_bytes() if path.is_file() else None
-
-
-def _profiles(opened: OpenHome, digests: Iterable[str]) -> dict[str, bytes]:
-    """The reference profiles of these versions, by the version's digest."""
-    found = {}
-    for digest in digests:
-        profile = opened.registry.versions.by_digest(digest).manifest["profile"]
-        if profile is not None:
-            found[digest] = opened.artifacts.get(profile)
-    return found
-
-
-def _alarms(opened: OpenHome, endpoint: str) -> list[dict[str, Any]]:
-    """The verdicts on every stream of the endpoint's variants."""
-    from tidegate.monitoring import alarms, logs
-
-    panes = logs.panes(opened.home.root, endpoint).collect()
-    profiles = _profiles(opened, panes["variant"].unique())
-    effects = {digest: _effects(opened, digest, profile) for digest, profile in profiles.items()}
-    return alarms.report(panes, profiles, effects)
-
-
-def _effects(opened: OpenHome, digest: str, profile: bytes) -> dict[tuple[str, str, str], float]:
-    """The design effects of a version's streams; none when its dataset has no registered time column."""
-    import polars as pl
-
-    from tidegate.monitoring.baseline import design_effects
-
-    manifest = opened.registry.versions.by_digest(digest).manifest
-    if manifest["dataset"] is None:
-        return {}
-    dataset = opened.registry.datasets.by_digest(manifest["dataset"])
-    if dataset.time_column is None:
-        return {}
-    inputs = Contract.model_validate(manifest["contract"]).inputs
-    rows = pl.scan_parquet(opened.artifacts.path(dataset.digest))
-    wanted = {column for spec in inputs for column in spec.columns} & set(rows.collect_schema().names())
-    ordered = rows.sort(dataset.time_column, maintain_order=True).select(sorted(wanted)).collect()
-    return design_effects(profile, ordered, inputs)
 
 
 def _by_version(

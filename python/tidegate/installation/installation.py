@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Literal
 
 from tidegate.installation import evidence, intake, keys, traffic
+from tidegate.installation.alarming import Alarming
+from tidegate.installation.governance import Governance
 from tidegate.installation.opened import JSON, Actor
 from tidegate.installation.staging import Staging
 from tidegate.types import Contract, Signature
 
 
-class Installation(Staging):
+class Installation(Alarming, Governance, Staging):
     """A home that this process holds; close it, or use it as a context manager.
 
     Every verb takes ``principal`` (default: the owner) and ``idempotency_key``: the same request again under

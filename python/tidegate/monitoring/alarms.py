@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Iterable, Mapping
+from typing import Any
 
-import numpy as np
 import polars as pl
 
-from tidegate.errors import InvalidInputError
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from tidegate._native import Counters
+from tidegate.monitoring.baseline import Replayed
+from tidegate.monitoring.incidents import FIGURES, watch
+from tidegate.monitoring.streams import Key, Stream, streams
 
 CHECKS = 1000
 """The guarantee is stated per so many checks, one a pane."""
@@ -28,64 +22,56 @@ UNVERIFIED = "rows are taken to be independent: no reference in time order was t
 APPROXIMATE = (
     "rows depend on their neighbours; counts are divided by the design effect, the bound is approximate"
 )
-QUIET_CHECKS = 3
-"""Checks in a row with more evidence for the reference than against it that close an incident."""
-Stream = tuple[str, str, str]
-"""Role, feature, and ``values`` or ``missing``."""
+UNJUDGED = {
+    "RHYTHM": "reference too short for this rhythm",
+    "BASELINE": "the reference itself changes over its time: take a longer or a stratified one",
+}
+"""Why a stream has a magnitude and no alarm."""
+LARGE = frozenset({"moderate", "major"})
 _ORDER = {"ALARM": 0, "WARN": 1, "NONE": 2}
-
-
-@dataclass(frozen=True)
-class _Stream:
-    feature: str
-    role: Literal["input", "score"]
-    name: Literal["values", "missing"]
-    urn: Literal["gap", "count"]
-    reference: NDArray[np.uint64]
-    panes: NDArray[np.uint64]
-    begins: list[datetime]
-    ends: list[datetime]
 
 
 def report(
     panes: pl.DataFrame,
     profiles: Mapping[str, bytes],
-    effects: Mapping[str, Mapping[Stream, float]],
+    replays: Mapping[str, Mapping[Key, Replayed]],
 ) -> list[dict[str, Any]]:
     """The verdicts of :func:`alarms` for each variant with ``variant`` (digest), ``version`` and ``shadow``.
 
-    ``profiles`` and ``effects`` are by digest; a variant without a profile has no verdicts.
+    ``profiles`` and ``replays`` are by digest; a variant without a profile has no verdicts.
     """
     rows = []
     who = ["variant", "version", "shadow"]
     for (variant, version, shadow), mine in panes.group_by(who, maintain_order=True):
         if variant in profiles:
             named = {"variant": variant, "version": version, "shadow": shadow}
-            rows += [named | found for found in alarms(profiles[variant], mine, effects.get(variant))]
+            rows += [named | found for found in alarms(profiles[variant], mine, replays.get(variant))]
     return sorted(rows, key=_by_evidence)
 
 
 def alarms(
-    profile: bytes, panes: pl.DataFrame, effects: Mapping[Stream, float] | None = None
+    profile: bytes, panes: pl.DataFrame, replayed: Mapping[Key, Replayed] | None = None
 ) -> list[dict[str, Any]]:
     """Scans the streams of one variant: each feature's values and its missing against present rows.
 
     Args:
         profile: the variant's reference profile (Arrow IPC file).
         panes: the variant's rows of :func:`tidegate.monitoring.logs.panes`, in event order.
-        effects: design effects by stream (:func:`tidegate.monitoring.baseline.design_effects`); of what is
-            not named, rows are taken to be independent, and the verdict says so.
+        replayed: what the baseline replay says of the streams (:func:`tidegate.monitoring.baseline.replay`);
+            of what is not named, rows are taken to be independent, and the verdict says so.
 
     Returns:
         JSON-able verdicts, alarms first. ``feature``, ``role``, ``stream`` say of what; ``evidence`` is that
         of the last check (``NONE``, ``WARN``, ``ALARM``), ``ln_m`` against ``ln_alarm``; ``window`` the panes
-        with most evidence; ``began`` when the change began by event time, as the first check of an open
-        incident saw it. An incident opens at an alarm, ``alarmed_at``, and closes with the third check in a
-        row whose ``ln_m`` is below 0, ``ended_at``. ``rows``, bias-corrected PSI with its 95 % interval and
-        ``magnitude`` are those of the window; ``checks`` is how many panes there were. ``design_effect`` is
-        None when unverified, which ``note`` says. A ``reason`` stands where something can't be said:
-        ``NO_PANES``; ``ONE_BIN``; ``REFERENCE_SHORT``, no window is as short as a quarter of the reference;
-        ``RHYTHM``, the reference is too short for this rhythm: there is a magnitude and no alarm; or PSI's.
+        with most evidence. ``incidents`` are all of :func:`tidegate.monitoring.incidents.watch`;
+        ``alarmed_at`` and ``ended_at`` are those of the latest, and ``began`` when the change began by event
+        time, as the first check of an open incident saw it. ``rows``, bias-corrected PSI with its 95 %
+        interval and ``magnitude`` are those of the window; ``checks`` is how many panes there were.
+        ``design_effect`` is None when unverified, which ``note`` says. A ``reason`` stands where something
+        can't be said: ``NO_PANES``; ``ONE_BIN``; ``REFERENCE_SHORT``, no window is as short as a quarter of
+        the reference; ``RHYTHM``, the reference is too short for this rhythm, and ``BASELINE``, the reference
+        itself changes over its time (``baseline_ln_m`` is an alarm): there is a magnitude and no alarm; or
+        PSI's.
 
     Raises:
         InvalidInputError: a pane's bins are not the profile's.
@@ -93,72 +79,57 @@ def alarms(
     """
     from tidegate._native import ln_alarm
 
-    streams = _streams(profile, panes)
-    limit = ln_alarm(max(len(streams), 1), CHECKS, ALPHA)
-    known = effects or {}
-    verdicts = [
-        _judge(stream, limit, known.get((stream.role, stream.feature, stream.name))) for stream in streams
-    ]
+    watched = streams(profile, panes)
+    limit = ln_alarm(max(len(watched), 1), CHECKS, ALPHA)
+    known = replayed or {}
+    verdicts = [_judge(stream, limit, known.get(stream.key, Replayed())) for stream in watched]
     return sorted(verdicts, key=_by_evidence)
 
 
+def openings(verdicts: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Each incident of the streams as the verdict of the check that opened it, with its ``ended_at``."""
+    return [
+        {**verdict, **incident, "evidence": "ALARM", "reason": None, "incidents": []}
+        for verdict in verdicts
+        for incident in verdict["incidents"]
+    ]
+
+
+def is_open(verdict: Mapping[str, Any]) -> bool:
+    """Whether an incident of the stream is open."""
+    return verdict["alarmed_at"] is not None and verdict["ended_at"] is None
+
+
 def worth_saying(verdict: Mapping[str, Any]) -> bool:
-    """Whether a reader should see it: an alarm, a warning, or a large shift that can't be judged."""
-    hidden = verdict["reason"] == "RHYTHM" and verdict["magnitude"] in {"moderate", "major"}
-    return verdict["evidence"] != "NONE" or hidden
+    """Whether a reader should see it: an open incident, a warning, or a large shift that can't be judged."""
+    hidden = verdict["reason"] in UNJUDGED and verdict["magnitude"] in LARGE
+    return verdict["evidence"] != "NONE" or is_open(verdict) or hidden
 
 
 def sentence(verdict: Mapping[str, Any]) -> str:
     """What a stream says, in words."""
-    kinds = [kind for kind in (verdict["role"], verdict["stream"]) if kind not in {"input", "values"}]
-    what = f"{verdict['feature']} ({', '.join(kinds) or 'values'})"
+    what = stream_name(verdict)
     psi, effect = verdict["psi_bias_corrected"], verdict["design_effect"]
     size = "no PSI" if psi is None else f"{verdict['magnitude']} shift, PSI {psi:.3f}"
     size += f" over {verdict['rows']} rows"
     rhythm = "unverified" if effect is None else format(effect, ".1f")
-    if verdict["reason"] == "RHYTHM":
-        return f"{what}: {size}; reference too short for this rhythm (design effect {rhythm}), so no alarm"
+    if verdict["reason"] in UNJUDGED:
+        return f"{what}: {size}; {UNJUDGED[verdict['reason']]} (design effect {rhythm}), so no alarm"
+    level = "ALARM" if is_open(verdict) else verdict["evidence"]
     evidence = f"log evidence {verdict['ln_m']:.1f}, alarm from {verdict['ln_alarm']:.1f}"
-    since = f"changed since {verdict['began']}"
-    return f"{verdict['evidence']}: {what} {since}: {size}; {evidence}, design effect {rhythm}"
+    return f"{level}: {what} changed since {verdict['began']}: {size}; {evidence}, design effect {rhythm}"
 
 
-def _streams(profile: bytes, panes: pl.DataFrame) -> list[_Stream]:
-    from tidegate._native import Counters, ReferenceProfile
-
-    reference = ReferenceProfile.from_bytes(profile)
-    empty = Counters(reference)
-    streams = []
-    for feature in reference.features():
-        mine = panes.filter(pl.col("feature") == feature["name"], pl.col("role") == feature["role"])
-        times = mine["begin"].to_list(), mine["end"].to_list()
-        who = (feature["name"], feature["role"])
-        values = _bins(empty, mine, feature["name"], feature["role"])
-        present = np.array([sum(row) for row in values.tolist()], dtype=np.uint64)
-        missing = np.column_stack([mine["missing"].to_numpy().astype(np.uint64), present])
-        binned = empty.bins(feature["name"], role=feature["role"])[0]
-        known = np.array([feature["missing"], feature["rows"] - feature["missing"]], dtype=np.uint64)
-        streams.append(_Stream(*who, "values", feature["urn"], binned, values, *times))
-        streams.append(_Stream(*who, "missing", "count", known, missing, *times))
-    return [stream for stream in streams if stream.reference.sum()]
+def stream_name(verdict: Mapping[str, Any]) -> str:
+    """A stream as people read it, such as ``distance (values)``."""
+    kinds = [kind for kind in (verdict["role"], verdict["stream"]) if kind not in {"input", "values"}]
+    return f"{verdict['feature']} ({', '.join(kinds) or 'values'})"
 
 
-def _bins(
-    empty: Counters, panes: pl.DataFrame, feature: str, role: Literal["input", "score"]
-) -> NDArray[np.uint64]:
-    """The panes' bins ``[panes, bins]``."""
-    bins = len(empty.bins(feature, role=role)[0])
-    rows = panes["bins"].to_list()
-    if any(len(row) != bins for row in rows):
-        raise InvalidInputError(
-            f"the panes of feature {feature!r} do not have the {bins} bins of its profile"
-        )
-    return np.array(rows, dtype=np.uint64).reshape(len(rows), bins)
+def _judge(stream: Stream, limit: float, replayed: Replayed) -> dict[str, Any]:
+    from tidegate._native import alarm_level, psi
 
-
-def _judge(stream: _Stream, limit: float, effect: float | None) -> dict[str, Any]:
-    from tidegate._native import alarm_level, psi, scan
-
+    effect, baseline = replayed.design_effect, replayed.ln_m
     verdict: dict[str, Any] = {
         "feature": stream.feature,
         "role": stream.role,
@@ -166,51 +137,47 @@ def _judge(stream: _Stream, limit: float, effect: float | None) -> dict[str, Any
         "evidence": "NONE",
         "ln_m": None,
         "ln_alarm": limit,
+        "baseline_ln_m": baseline,
         "window": 0,
         "began": None,
         "alarmed_at": None,
         "ended_at": None,
+        "incidents": [],
         "checks": len(stream.panes),
         "design_effect": effect,
-        "note": UNVERIFIED if effect is None else APPROXIMATE if effect > 1 else None,
+        "note": _note(replayed),
     }
     judged = len(stream.reference) > 1 and len(stream.panes) > 0
-    if judged:
-        ln_m, windows = scan(stream.reference, stream.panes, stream.urn, effect or 1.0)
-    length = int(windows[-1]) if judged else 0
-    live = stream.panes[len(stream.panes) - length :].sum(axis=0, dtype=np.uint64)
+    watched = watch(stream, limit, effect or 1.0) if judged else None
+    length = watched.window if watched is not None else 0
+    live = stream.window(len(stream.panes) - 1, length)
     found = psi(stream.reference, live)
-    names = ("psi_bias_corrected", "psi_ci_low", "psi_ci_high", "magnitude", "reason")
-    verdict |= {"rows": int(live.sum()), **{name: found[name] for name in names}}  # type: ignore[literal-required]
+    verdict |= {"rows": int(live.sum()), "reason": found["reason"]}
+    verdict |= {name: found[name] for name in FIGURES}  # type: ignore[literal-required]
     if not len(stream.panes):
         return verdict | {"reason": "NO_PANES"}
-    if not length:
-        return verdict | {"reason": "REFERENCE_SHORT" if judged else "ONE_BIN"}
-    verdict |= {"ln_m": float(ln_m[-1]), "window": length}
+    if watched is None or not length:
+        return verdict | {"reason": "ONE_BIN" if watched is None else "REFERENCE_SHORT"}
+    verdict |= {"ln_m": watched.ln_m, "window": length}
     if effect is not None and effect > LARGEST_EFFECT:
         return verdict | {"reason": "RHYTHM"}
-    levels = [alarm_level(value, limit) for value in ln_m.tolist()]
-    opened, ended = _incident(ln_m.tolist(), [level == "ALARM" for level in levels])
-    seen = len(levels) - 1 if levels[-1] != "NONE" else None
-    if opened is not None:
-        seen = opened if ended is None else seen
-        verdict["alarmed_at"] = stream.ends[opened].isoformat()
-        verdict["ended_at"] = None if ended is None else stream.ends[ended].isoformat()
-    if seen is not None:
-        verdict["began"] = stream.begins[seen + 1 - int(windows[seen])].isoformat()
-    return verdict | {"evidence": levels[-1]}
+    if baseline is not None and baseline >= limit:
+        return verdict | {"reason": "BASELINE"}
+    verdict |= {"evidence": alarm_level(watched.ln_m, limit), "incidents": watched.incidents}
+    if watched.incidents:
+        latest = watched.incidents[-1]
+        verdict |= {"alarmed_at": latest["alarmed_at"], "ended_at": latest["ended_at"]}
+    if is_open(verdict):
+        verdict["began"] = watched.incidents[-1]["began"]
+    elif verdict["evidence"] != "NONE":
+        verdict["began"] = stream.begins[len(stream.panes) - length].isoformat()
+    return verdict
 
 
-def _incident(ln_m: Sequence[float], alarming: Sequence[bool]) -> tuple[int | None, int | None]:
-    """The checks that opened and closed the latest incident, None for what has not been."""
-    opened, ended, quiet = None, None, 0
-    for at, (evidence, alarm) in enumerate(zip(ln_m, alarming, strict=True)):
-        quiet = quiet + 1 if -math.inf < evidence < 0 else 0
-        if alarm and (opened is None or ended is not None):
-            opened, ended = at, None
-        elif opened is not None and ended is None and quiet >= QUIET_CHECKS:
-            ended = at
-    return opened, ended
+def _note(replayed: Replayed) -> str | None:
+    if replayed.design_effect is None:
+        return UNVERIFIED if replayed.note is None else f"{UNVERIFIED}; {replayed.note}"
+    return APPROXIMATE if replayed.design_effect > 1 else None
 
 
 def _by_evidence(verdict: dict[str, Any]) -> tuple[Any, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 
+from tidegate.registry.alarms import Alarms
 from tidegate.registry.datasets import Datasets
 from tidegate.registry.deployments import Deployments
 from tidegate.registry.endpoints import Endpoints
@@ -39,6 +40,7 @@ class Registry:
         self.endpoints = Endpoints(ledger)
         self.deployments = Deployments(ledger)
         self.segments = Segments(ledger)
+        self.alarms = Alarms(ledger)
         self.idempotency = Idempotency(ledger)
         self._database = database
 
