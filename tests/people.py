@@ -34,6 +34,14 @@ def submit(installation: Installation, text: str = "one", by: str = "ada", **cha
     return register(_As(installation, by), text, **(GOOD | changes))  # type: ignore[arg-type]
 
 
+def to_production(installation: Installation, number: str, *, stop_at: str = "production") -> None:
+    """Takes a version through the gates: uat, vera's approval, production."""
+    installation.promote_version("delay", number, "uat", "good on March", principal="otto")
+    if stop_at == "production":
+        installation.approve_version("delay", number, "production", "looked at it", principal="vera")
+        installation.promote_version("delay", number, "production", "approved", principal="otto")
+
+
 class _As:
     """An installation whose verbs are somebody's."""
 

@@ -39,6 +39,8 @@ MATRIX = {
     "promote_version": "OP",
     "approve_version": "MV",
     "version_gates": "DA DW DE DS MV BA OP AU RW AD",
+    "retire_version": "OP",
+    "as_of": "DA DW DE DS MV BA OP AU RW AD",
     "create_endpoint": "OP",
     "list_endpoints": "DA DW DE DS MV BA OP AU RW AD",
     "get_endpoint": "DA DW DE DS MV BA OP AU RW AD",

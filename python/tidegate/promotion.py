@@ -50,9 +50,7 @@ class Promoter:
         self._registry.versions.verify(version.digest)
         with self._registry.transaction():
             version = self._registry.versions.by_digest(version.digest)
-            move = self._allowed(version, stage)
-            verdicts = self._judge(version, move)
-            self._require_passed(version, move, verdicts)
+            move, verdicts = self._passed(version, stage)
             self._require_not_live(version, stage)
             made = self._registry.stages.move(
                 version.digest,
@@ -119,10 +117,32 @@ class Promoter:
             ],
         }
 
+    def require_retirable(self, version: VersionInfo) -> str:
+        """The stage that a version retires to; :class:`PreconditionError` when it can't move there."""
+        stage = self._policy.retired
+        if stage not in self._policy.names:
+            raise SettingsError(
+                f"stages.retired: there is no stage {stage!r}; "
+                f"expected one of {', '.join(self._policy.names)}"
+            )
+        if version.stage == stage:
+            raise PreconditionError(f"{_name(version)} is retired already: it is in {stage}")
+        self._passed(version, stage)
+        return stage
+
     def require_servable(
         self, versions: Mapping[str, VersionInfo], weights: Iterable[str], shadows: Iterable[str]
     ) -> None:
-        """Refuses a plan with versions in stages that may not answer or shadow, if the settings say so."""
+        """Refuses a plan with retired versions, and with versions in stages that may not answer or shadow.
+
+        The latter not in a home whose settings say ``require_production = false``.
+        """
+        for number in (*weights, *shadows):
+            if versions[number].stage == self._policy.retired:
+                raise PreconditionError(
+                    f"{_name(versions[number])} is retired ({self._policy.retired}) and serves no more; "
+                    f"{self._first_step(versions[number], self._policy.answering)}"
+                )
         if not self._settings.require_production:
             return
         for names, stages, does in (
@@ -161,6 +181,14 @@ class Promoter:
         if stage not in self._policy.names:
             raise InvalidInputError(f"there is no stage {stage!r}; there are {', '.join(self._policy.names)}")
 
+    def _passed(self, version: VersionInfo, stage: str) -> tuple[Move, list[Verdict]]:
+        """The move to a stage with its verdicts; refused unless it is allowed and every gate has passed."""
+        move = self._allowed(version, stage)
+        verdicts = self._judge(version, move)
+        if told := self._missing(version, move, verdicts):
+            raise PreconditionError(f"{_name(version)} can't move to {move.to}: {told}")
+        return move, verdicts
+
     def _allowed(self, version: VersionInfo, stage: str) -> Move:
         move = gates.find(self._policy.moves, version.stage, stage)
         if move is None:
@@ -171,27 +199,33 @@ class Promoter:
             )
         return move
 
-    def _require_passed(self, version: VersionInfo, move: Move, verdicts: Sequence[Verdict]) -> None:
-        failed = [verdict for verdict in verdicts if not verdict.passed]
-        if failed:
-            told = "; ".join(
-                f"gate {verdict.gate} has not passed: {verdict.says}; {self._remedy(version, move, verdict)}"
-                for verdict in failed
-            )
-            raise PreconditionError(f"{_name(version)} can't move to {move.to}: {told}")
+    def _missing(self, version: VersionInfo, move: Move, verdicts: Sequence[Verdict]) -> str:
+        """Each gate that has not passed, why, and what would satisfy it; nothing when all have."""
+        return "; ".join(
+            f"gate {verdict.gate} has not passed: {verdict.says}; {self._remedy(version, move, verdict)}"
+            for verdict in verdicts
+            if not verdict.passed
+        )
 
     def _require_not_live(self, version: VersionInfo, stage: str) -> None:
-        """Under ``require_production`` a version that serves stays in a stage that may."""
-        if not self._settings.require_production:
+        """A version that serves stays in a stage that may, if the settings ask for one, and never retires."""
+        retires = stage == self._policy.retired
+        if not self._settings.require_production and not retires:
             return
         document = self._registry.deployments.document() or {}
         for endpoint in document.get("endpoints", []):
             for variant in endpoint["variants"]:
                 stages = self._policy.shadowing if variant["shadow"] else self._policy.answering
                 if variant["digest"] == version.digest and stage not in stages:
+                    name = shlex.quote(endpoint["name"])
+                    first = (
+                        f"tidegate version retire {shlex.join([version.model, version.version])}"
+                        if retires
+                        else f"tidegate traffic set {name} VERSION=1.0"
+                    )
                     raise PreconditionError(
                         f"{_name(version)} serves endpoint {endpoint['name']} and can't leave for {stage}; "
-                        f"take it out of the plan first: tidegate traffic set {endpoint['name']} VERSION=1.0"
+                        f"this takes it out of the plan: {first}"
                     )
 
     def _remedy(self, version: VersionInfo, move: Move, verdict: Verdict) -> str:
@@ -207,10 +241,13 @@ class Promoter:
         return f"{wanted} is needed: tidegate version register {name} --onnx FILE --facts FACTS"
 
     def _first_step(self, version: VersionInfo, goals: Collection[str]) -> str:
+        """The move that leads on, after what its gates still lack."""
         steps = gates.way(self._policy.moves, version.stage, goals)
         if not steps:
             return "no moves lead there; the setting stages.moves allows them"
-        return f"first: {_command('promote', version, steps[0].to)}"
+        promote = _command("promote", version, steps[0].to)
+        missing = self._missing(version, steps[0], self._judge(version, steps[0]))
+        return f"{missing}; then: {promote}" if missing else f"first: {promote}"
 
     def _who(self) -> str:
         return " or ".join(sorted(self._approvers))

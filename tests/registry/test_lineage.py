@@ -100,7 +100,9 @@ def test_an_answer_is_explained_by_the_plan_of_its_generation(rooms: Rooms, regi
         "endpoint": "late",
         "endpoint_id": rooms.registry.endpoints.get("late").id,
         "generation": 1,
-        "variants": [{"version": "1", "digest": first.digest, "weight": 1.0, "shadow": False}],
+        "variants": [
+            {"version": "1", "digest": first.digest, "weight": 1.0, "shadow": False, "mirror": False}
+        ],
         "reason": "to 1",
         "created_at": "2013-03-01T00:00:00.000000Z",
         "created_by": "olga",

@@ -18,7 +18,7 @@ if settings.get("fail_at_start"):
 
 
 def status() -> dict[str, object]:
-    generation, failed = 0, None
+    generation, failed, endpoints = 0, None, []
     for path in sorted(folder.glob("*.json"), key=lambda path: int(path.stem)):
         deployment = json.loads(path.read_bytes())
         if deployment.get("reason") == "refuse":
@@ -26,8 +26,8 @@ def status() -> dict[str, object]:
         elif deployment.get("reason") == "crash":
             os._exit(7)
         else:
-            generation = deployment["generation"]
-    return {"pid": os.getpid(), "generation": generation, "failed": failed, "endpoints": []}
+            generation, endpoints = deployment["generation"], deployment["endpoints"]
+    return {"pid": os.getpid(), "generation": generation, "failed": failed, "endpoints": endpoints}
 
 
 class Handler(http.server.BaseHTTPRequestHandler):

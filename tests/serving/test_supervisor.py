@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -64,7 +65,7 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
 
 
 def deployment(generation: int, reason: str = "") -> dict[str, Any]:
-    variant = {"model": "delay", "version": "3"}
+    variant = {"model": "delay", "version": "3", "digest": "sha256:3"}
     return {
         "generation": generation,
         "reason": reason,
@@ -84,6 +85,25 @@ def test_starts_publishes_and_stops(bench: Bench) -> None:
         supervisor.counts("other")
     assert supervisor.stop()
     assert not bench.seen[-1].alive()
+
+
+def test_who_waits_for_a_version_to_go_is_told_when_it_has(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    supervisor = bench.supervisor()
+    supervisor.start()
+    supervisor.publish(deployment(1))
+    supervisor.until_gone("sha256:2")
+    with monkeypatch.context() as impatient:
+        impatient.setattr("tidegate.serving.supervisor.START_SECONDS", 0.1)
+        with pytest.raises(UnavailableError, match="let go of sha256:3"):
+            supervisor.until_gone("sha256:3")
+    waiting = threading.Thread(target=supervisor.until_gone, args=["sha256:3"])
+    waiting.start()
+    supervisor.publish(deployment(2) | {"endpoints": []})
+    waiting.join(timeout=15)
+    assert not waiting.is_alive()
+    supervisor.stop()
 
 
 def test_a_refused_deployment_is_an_error_that_says_why(bench: Bench) -> None:

@@ -1,4 +1,4 @@
-"""Commands that move versions between stages: promote, approve, gates."""
+"""Commands that move versions between stages: promote, approve, gates, retire."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ def add(_: typer.Typer) -> None:
     group.command("promote")(promote_version)
     group.command("approve")(approve_version)
     group.command("gates")(version_gates)
+    group.command("retire")(retire_version)
 
 
 def promote_version(
@@ -37,10 +38,7 @@ def promote_version(
     """Move a version to another stage, if its gates pass."""
     with session(home) as verbs:
         made = verbs.promote_version(name, number, stage, reason, idempotency_key=once)
-    if as_json:
-        output.write_json(made)
-    else:
-        output.write(f"version {number} of {name} is in {stage}, from {made['promotion']['from_stage']}")
+    _say(made, f"is in {stage}, from {made['promotion']['from_stage']}", as_json=as_json)
 
 
 def approve_version(
@@ -56,10 +54,32 @@ def approve_version(
     """Approve a version for a stage; whoever registered it can't. Needs the key of an approver."""
     with session(home) as verbs:
         given = verbs.approve_version(name, number, stage, reason, idempotency_key=once)
+    _say(given, f"is approved for {stage} by {given['created_by']}", as_json=as_json)
+
+
+def retire_version(
+    *,
+    name: Model,
+    number: Number,
+    reason: Reason = "",
+    home: Home = None,
+    as_json: Json = False,
+    once: Once = None,
+) -> None:
+    """End a version's service: out of the plans in which it shadows, then archived."""
+    with session(home) as verbs:
+        made = verbs.retire_version(name, number, reason, idempotency_key=once)
+    left = f"; it no longer shadows {', '.join(made['left'])}" if made["left"] else ""
+    said = f"is retired: in {made['stage']}, from {made['promotion']['from_stage']}{left}"
+    _say(made, said, as_json=as_json)
+
+
+def _say(done: JSON, said: str, *, as_json: bool) -> None:
+    """What became of a version: the whole answer, or one line."""
     if as_json:
-        output.write_json(given)
+        output.write_json(done)
     else:
-        output.write(f"version {number} of {name} is approved for {stage} by {given['created_by']}")
+        output.write(f"version {done['version']} of {done['model']} {said}")
 
 
 def version_gates(

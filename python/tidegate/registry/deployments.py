@@ -104,6 +104,13 @@ class Deployments:
             self._ledger.database.query("SELECT coalesce(max(generation), 0) AS n FROM deployments")[0]["n"]
         )
 
+    def generation_at(self, moment: str) -> int:
+        """The generation that was the newest at a moment, written as the registry does; 0 before one."""
+        rows = self._ledger.database.query(
+            "SELECT coalesce(max(generation), 0) AS n FROM deployments WHERE created_at <= ?", [moment]
+        )
+        return int(rows[0]["n"])
+
     def document(self, generation: int | None = None) -> dict[str, Any] | None:
         """What the scoring processes got in a generation, by default the newest; None in generation 0."""
         wanted = self.generation() if generation is None else generation

@@ -125,6 +125,19 @@ class Supervisor:
         self._generation = int(found["generation"])
         return found
 
+    def until_gone(self, digest: str) -> None:
+        """Returns when the scoring process says that it has the version no more; ``digest`` is the version's.
+
+        Raises :class:`UnavailableError` when it has it still, or says nothing, after ``START_SECONDS``.
+        """
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline and not self._stopping.is_set():
+            status = self.status()
+            if status is not None and digest not in _digests(status):
+                return
+            self._stopping.wait(POLL_SECONDS)
+        raise UnavailableError(f"the scoring process did not confirm that it let go of {digest}")
+
     def counts(self, endpoint: str) -> bytes:
         """The drift counts of an endpoint up to now, as an Arrow IPC stream."""
         answer = self._ask(f"/drift/{endpoint}")
@@ -244,6 +257,11 @@ def _serves(before: ServerInfo, wanted: dict[str, Any]) -> bool:
     except httpx.HTTPError:
         return False
     return before.scoring is not None and answer.is_success and answer.json().get("pid") == before.scoring.pid
+
+
+def _digests(status: dict[str, Any]) -> set[str]:
+    """The digests of all versions that a scoring process says it has."""
+    return {variant["digest"] for endpoint in status["endpoints"] for variant in endpoint["variants"]}
 
 
 def _versions(deployment: Path) -> list[str]:

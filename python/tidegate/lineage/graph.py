@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from tidegate.errors import NotFoundError
-from tidegate.store.canonical import parse, timestamp
+from tidegate.lineage.versions import describe, standing
+from tidegate.store.canonical import timestamp
 from tidegate.store.connection import Database, Row
 from tidegate.types import Clock, Edge, utc_now
 
@@ -43,7 +44,10 @@ class Lineage:
         return self._edges(_BY_OBJECT, node)
 
     def explain_version(self, model: str, number: str | int) -> dict[str, Any]:
-        """A version with its dataset, recipe, code and metrics, and its parents back to the first."""
+        """A version with all that is kept about it, and its parents back to the first.
+
+        See :func:`tidegate.lineage.versions.describe` for what is told of each.
+        """
         row = self._database.one(
             "SELECT * FROM versions WHERE model = ? AND CAST(number AS TEXT) = ?", [model, str(number)]
         )
@@ -57,6 +61,18 @@ class Lineage:
         if row is None:
             raise NotFoundError(f"there is no version {digest}")
         return self._explain(row)
+
+    def version_at(self, digest: str, moment: str) -> dict[str, Any]:
+        """Where a version stood at a moment, and who and what had put it there.
+
+        Its stage then, ``since`` when, ``by`` whom and why, the ``approvers`` and what the ``gates`` said of
+        that move; its maker, datasets and the digest of its recipe. Before it was made it is a
+        :class:`NotFoundError`.
+        """
+        row = self._database.one("SELECT * FROM versions WHERE digest = ?", [digest])
+        if row is None or row["created_at"] > moment:
+            raise NotFoundError(f"there was no version {digest} at {moment}")
+        return standing(self._database, row, moment)
 
     def explain_prediction(self, prediction: Mapping[str, Any]) -> dict[str, Any]:
         """A logged answer with the plan that chose its version, and that version's tree.
@@ -104,11 +120,11 @@ class Lineage:
         }
 
     def _explain(self, row: Row) -> dict[str, Any]:
-        tree = self._describe(row)
+        tree = describe(self._database, row)
         newest, seen = tree, {row["digest"]}
         while (parent := self._parent(row["digest"])) is not None and parent["digest"] not in seen:
             seen.add(parent["digest"])
-            newest["parent"] = self._describe(parent)
+            newest["parent"] = describe(self._database, parent)
             newest, row = newest["parent"], parent
         return tree
 
@@ -119,69 +135,6 @@ class Lineage:
             [f"version:{digest}"],
         )
 
-    def _describe(self, row: Row) -> dict[str, Any]:
-        manifest = parse(row["manifest"])
-        return {
-            "model": row["model"],
-            "version": str(row["number"]),
-            "digest": row["digest"],
-            "stage": row["stage"],
-            "created_at": row["created_at"],
-            "created_by": row["created_by"],
-            "stages": self._stages(row["digest"]),
-            "onnx": manifest["onnx"],
-            "profile": manifest["profile"],
-            "metrics": manifest["metrics"],
-            "conversion": manifest["conversion"],
-            "datasets": [
-                self._dataset(edge) for edge in self.sources(f"version:{row['digest']}") if _trained(edge)
-            ],
-            "recipe": manifest["recipe"],
-            "code": manifest["code"],
-            "parent": None,
-        }
-
-    def _stages(self, digest: str) -> list[dict[str, Any]]:
-        """The moves of a version, oldest first, with what each gate said and who approved."""
-        rows = self._database.query("SELECT * FROM promotions WHERE digest = ? ORDER BY id", [digest])
-        moves = []
-        for row in rows:
-            verdicts = json.loads(row["verdicts"])
-            named = [verdict["figures"].get("approver") for verdict in verdicts]
-            moves.append(
-                {
-                    "from": row["from_stage"],
-                    "to": row["to_stage"],
-                    "at": row["created_at"],
-                    "by": row["created_by"],
-                    "reason": row["reason"],
-                    "approvers": [name for name in named if name],
-                    "gates": verdicts,
-                }
-            )
-        return moves
-
-    def _dataset(self, edge: Edge) -> dict[str, Any]:
-        digest = edge.object.removeprefix("dataset:")
-        row = self._database.one(
-            "SELECT * FROM datasets WHERE digest = ? ORDER BY created_at LIMIT 1", [digest]
-        )
-        if row is None:
-            return {"digest": digest}
-        return {
-            "name": row["name"],
-            "version": row["version"],
-            "digest": digest,
-            "rows": row["rows"],
-            "time_from": row["time_from"],
-            "time_to": row["time_to"],
-            "origin": json.loads(row["origin"]),
-        }
-
     def _edges(self, select: str, node: str) -> list[Edge]:
         rows = self._database.query(select, [node])
         return [Edge.model_validate({**row, "detail": json.loads(row["detail"])}) for row in rows]
-
-
-def _trained(edge: Edge) -> bool:
-    return edge.relation == "dataset"
