@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import structlog
@@ -13,9 +13,12 @@ from tidegate.installation.intake import validated
 from tidegate.installation.opened import OpenHome
 from tidegate.serving import DeploymentFiles
 from tidegate.store.canonical import timestamp
-from tidegate.types import ContextSpec, Contract, EndpointInfo, PlanDraft
+from tidegate.types import ContextSpec, Contract, EndpointInfo, PlanDraft, VersionInfo
 
 log = structlog.get_logger()
+
+Record = Callable[[int], None]
+"""Writes what is to be kept together with the deployment of that generation."""
 
 
 def roll_forward(opened: OpenHome) -> None:
@@ -54,6 +57,7 @@ def set_traffic(
     reason: str,
     mirror: bool,
     actor: str,
+    record: Record | None = None,
 ) -> dict[str, Any]:
     """Records and publishes a plan; see :meth:`tidegate.Installation.set_traffic`."""
     with opened.rolling:
@@ -63,27 +67,69 @@ def set_traffic(
             number: opened.registry.versions.get(found.model, number) for number in [*weights, *shadows]
         }
         opened.promoter.require_servable(versions, weights, shadows)
-        deployments = opened.registry.deployments
-        before = deployments.document()
-        served = _entry(before, found)
-        earlier = deployments.plan_draft(endpoint) if served is not None else None
+        earlier = _live_draft(opened, found)
         plan = rollout.draft(found, versions, weights, shadows, before=earlier, mirror=mirror)
-        document = rollout.deployment(
-            before,
-            found,
-            plan,
-            versions,
-            created_at=timestamp(opened.clock()),
-            default_endpoint=opened.settings.default_endpoint,
-        )
-        generation = document["generation"]
+        return _bring(opened, found, plan, versions, reason=reason, actor=actor, record=record)
+
+
+def restore(
+    opened: OpenHome, *, endpoint: str, generation: int, reason: str, actor: str, record: Record | None = None
+) -> dict[str, Any]:
+    """Makes the plan of an earlier generation live again, slot for slot; its versions must still be servable."""
+    with opened.rolling:
+        found = opened.registry.endpoints.get(endpoint)
+        plan = opened.registry.deployments.plan_draft(endpoint, generation)
+        if plan is None:
+            raise NotFoundError(f"endpoint {endpoint!r} had no traffic plan in generation {generation}")
+        versions = {
+            variant.version: opened.registry.versions.get(found.model, variant.version)
+            for variant in plan.variants
+        }
+        shadows = [variant.version for variant in plan.variants if variant.shadow]
+        weights = [number for number in versions if number not in shadows]
+        opened.promoter.require_servable(versions, weights, shadows)
+        return _bring(opened, found, plan, versions, reason=reason, actor=actor, record=record)
+
+
+def _bring(
+    opened: OpenHome,
+    found: EndpointInfo,
+    plan: PlanDraft,
+    versions: Mapping[str, VersionInfo],
+    *,
+    reason: str,
+    actor: str,
+    record: Record | None,
+) -> dict[str, Any]:
+    """Commits a plan, with what ``record`` writes about its generation in the same transaction, and publishes."""
+    deployments = opened.registry.deployments
+    before, earlier = deployments.document(), _live_draft(opened, found)
+    document = rollout.deployment(
+        before,
+        found,
+        plan,
+        versions,
+        created_at=timestamp(opened.clock()),
+        default_endpoint=opened.settings.default_endpoint,
+    )
+    generation = document["generation"]
+    with opened.registry.transaction():
         deployments.commit(document, [plan], expected=generation - 1, principal=actor, reason=reason)
-        try:
-            opened.publisher.publish(document)
-        except TidegateError as error:
-            _take_back(opened, before, earlier, f"generation {generation} could not be served: {error}")
-            raise
-        return get_traffic(opened, endpoint)
+        if record is not None:
+            record(generation)
+    try:
+        opened.publisher.publish(document)
+    except TidegateError as error:
+        _take_back(opened, before, earlier, f"generation {generation} could not be served: {error}")
+        raise
+    return get_traffic(opened, found.name)
+
+
+def _live_draft(opened: OpenHome, endpoint: EndpointInfo) -> PlanDraft | None:
+    """The plan with its slots that answers now; None when none does."""
+    deployments = opened.registry.deployments
+    served = _entry(deployments.document(), endpoint)
+    return deployments.plan_draft(endpoint.name) if served is not None else None
 
 
 def get_traffic(opened: OpenHome, endpoint: str) -> dict[str, Any]:

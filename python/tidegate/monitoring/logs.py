@@ -82,17 +82,19 @@ def gap(home: Path, endpoint: str) -> int:
     return int(total or 0)
 
 
-def labels(home: Path, endpoint: str) -> pl.LazyFrame:
-    """One label per (prediction_id, row).
+def labels(home: Path, endpoint: str, ids: tuple[str, str] | None = None) -> pl.LazyFrame:
+    """One label per (prediction_id, row); with ``ids`` of the predictions from the first to the last alone.
 
     A label that comes twice under one event id counts once, as it came first. Of several events for one row
     the one observed last counts (``observed_at``, else the time it was received), among equals the one
     received last: a correction is a new event.
     """
     observed = pl.coalesce("observed_at", "received_at")
+    frame = _spool(home / "labels", endpoint, LABELS)
+    if ids is not None:
+        frame = frame.filter(pl.col("prediction_id").is_between(*ids))
     return (
-        _spool(home / "labels", endpoint, LABELS)
-        .sort("received_at", maintain_order=True)
+        frame.sort("received_at", maintain_order=True)
         .unique("event_id", keep="first", maintain_order=True)
         .sort(observed, maintain_order=True)
         .unique(["prediction_id", "row"], keep="last", maintain_order=True)

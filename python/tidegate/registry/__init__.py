@@ -6,11 +6,13 @@ from contextlib import AbstractContextManager
 
 from tidegate.registry.alarms import Alarms
 from tidegate.registry.datasets import Datasets
+from tidegate.registry.decisions import Decisions
 from tidegate.registry.deployments import Deployments
 from tidegate.registry.endpoints import Endpoints
 from tidegate.registry.idempotency import Idempotency
 from tidegate.registry.ledger import Ledger
 from tidegate.registry.models import Models
+from tidegate.registry.policies import Policies
 from tidegate.registry.segments import Segments
 from tidegate.registry.stages import Stages
 from tidegate.registry.versions import Versions
@@ -39,6 +41,8 @@ class Registry:
         self.stages = Stages(ledger)
         self.endpoints = Endpoints(ledger)
         self.deployments = Deployments(ledger)
+        self.policies = Policies(ledger)
+        self.decisions = Decisions(ledger)
         self.segments = Segments(ledger)
         self.alarms = Alarms(ledger)
         self.idempotency = Idempotency(ledger)

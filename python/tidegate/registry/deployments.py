@@ -133,9 +133,9 @@ class Deployments:
         row = self._plan_row(endpoint, generation)
         return None if row is None else _plan(row)
 
-    def plan_draft(self, endpoint: str) -> PlanDraft | None:
-        """The newest plan with its slots, as the next reassignment needs it."""
-        row = self._plan_row(endpoint, None)
+    def plan_draft(self, endpoint: str, generation: int | None = None) -> PlanDraft | None:
+        """The plan of a generation, by default the newest, with its slots: the next one moves few of them."""
+        row = self._plan_row(endpoint, generation)
         if row is None:
             return None
         return PlanDraft(
