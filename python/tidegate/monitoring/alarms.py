@@ -95,6 +95,13 @@ def openings(verdicts: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
+def unjudged(replayed: Replayed, limit: float) -> str | None:
+    """Why a stream has no alarm by its reference: a key of :data:`UNJUDGED`, or None when it has one."""
+    if replayed.design_effect is not None and replayed.design_effect > LARGEST_EFFECT:
+        return "RHYTHM"
+    return "BASELINE" if replayed.ln_m is not None and replayed.ln_m >= limit else None
+
+
 def is_open(verdict: Mapping[str, Any]) -> bool:
     """Whether an incident of the stream is open."""
     return verdict["alarmed_at"] is not None and verdict["ended_at"] is None
@@ -129,7 +136,7 @@ def stream_name(verdict: Mapping[str, Any]) -> str:
 def _judge(stream: Stream, limit: float, replayed: Replayed) -> dict[str, Any]:
     from tidegate._native import alarm_level, psi
 
-    effect, baseline = replayed.design_effect, replayed.ln_m
+    effect = replayed.design_effect
     verdict: dict[str, Any] = {
         "feature": stream.feature,
         "role": stream.role,
@@ -137,7 +144,7 @@ def _judge(stream: Stream, limit: float, replayed: Replayed) -> dict[str, Any]:
         "evidence": "NONE",
         "ln_m": None,
         "ln_alarm": limit,
-        "baseline_ln_m": baseline,
+        "baseline_ln_m": replayed.ln_m,
         "window": 0,
         "began": None,
         "alarmed_at": None,
@@ -159,10 +166,8 @@ def _judge(stream: Stream, limit: float, replayed: Replayed) -> dict[str, Any]:
     if watched is None or not length:
         return verdict | {"reason": "ONE_BIN" if watched is None else "REFERENCE_SHORT"}
     verdict |= {"ln_m": watched.ln_m, "window": length}
-    if effect is not None and effect > LARGEST_EFFECT:
-        return verdict | {"reason": "RHYTHM"}
-    if baseline is not None and baseline >= limit:
-        return verdict | {"reason": "BASELINE"}
+    if (reason := unjudged(replayed, limit)) is not None:
+        return verdict | {"reason": reason}
     verdict |= {"evidence": alarm_level(watched.ln_m, limit), "incidents": watched.incidents}
     if watched.incidents:
         latest = watched.incidents[-1]

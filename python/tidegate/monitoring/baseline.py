@@ -94,6 +94,13 @@ def places(profile: ReferenceProfile, column: pl.Series, spec: InputSpec) -> NDA
     return _numeric(profile, column, spec, discrete=feature["mode"] == "discrete")
 
 
+def numbers(column: pl.Series, spec: InputSpec) -> NDArray[np.float64]:
+    """A numeric column as the scorer receives it, NaN where it is missing ``[rows]``."""
+    single = spec.datatype in {"FP16", "FP32"}
+    cast = column.cast(pl.Float32 if single else pl.Float64, strict=False)
+    return cast.cast(pl.Float64).fill_null(float("nan")).to_numpy()
+
+
 def cut(place: NDArray[Any], bins: int, pane_rows: int) -> NDArray[np.uint64]:
     """Rows per pane and bin ``[panes, bins]`` of rows in time order; a rest that fills none is left out."""
     whole = len(place) // pane_rows
@@ -147,9 +154,7 @@ def _mismatch(feature: _Feature, binned: NDArray[np.uint64], place: NDArray[Any]
 def _numeric(
     profile: ReferenceProfile, column: pl.Series, spec: InputSpec, *, discrete: bool
 ) -> NDArray[Any]:
-    single = spec.datatype in {"FP16", "FP32"}
-    cast = column.cast(pl.Float32 if single else pl.Float64, strict=False)
-    values = cast.cast(pl.Float64).fill_null(float("nan")).to_numpy()
+    values = numbers(column, spec)
     if discrete:
         points = profile.points(column.name)
         below = np.searchsorted(points, values, side="left")
