@@ -74,6 +74,21 @@ def test_names_what_is_wrong_with_the_data(tmp_path: Path, frame: pl.DataFrame, 
         run_job(job, tmp_path / "job")
 
 
+def test_weights_decide_what_is_learned(tmp_path: Path) -> None:
+    weight = pl.Series("weight", np.arange(2000) % 2)
+    told = pl.when(pl.col("weight") == 0).then(1 - pl.col("late")).otherwise("late").alias("late")
+    frame = flights(2000).with_columns(weight).with_columns(told)
+    weighed = recipe("hist_gradient_boosting", weight_column="weight")
+    result = run_job(TrainJob(dataset=written(tmp_path, frame), recipe=weighed), tmp_path / "job")
+    # A quarter is held out, all of it without a weight; of the others those without one are left out.
+    assert result.rows == {"reference": 1500, "training": 1000, "held_out": 500}
+    assert (result.metrics["auc"] or 1) < 0.2  # the held-out rows tell the opposite of what was learned
+    for bad in (-1.0, None, float("nan")):
+        strange = frame.with_columns(weight=pl.lit(bad, dtype=pl.Float64))
+        with pytest.raises(InvalidInputError, match="'weight' must be finite numbers, none of them negative"):
+            run_job(TrainJob(dataset=written(tmp_path, strange), recipe=weighed), tmp_path / "job")
+
+
 def test_a_crash_is_told_with_its_stage(tmp_path: Path) -> None:
     def crash(step: Progress) -> None:
         if step.stage in {"fitting", "loading"}:

@@ -54,6 +54,10 @@ def test_contract_has_one_input_per_column() -> None:
         ({"integer": ["distance"]}, "'distance' stands twice"),
         ({"numeric": ["late"]}, "'late'"),
         ({"held_out": 1.5, "split_column": None}, "1.5"),
+        (
+            {"weight_column": "distance"},
+            "'distance' is a feature and also the target, the split or the weight",
+        ),
         ({"held_out": 0.2}, "not both"),
         ({"estimator": "oracle"}, "estimator"),
         ({"seed": -1}, "seed"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, Protocol
 
@@ -57,6 +58,23 @@ class ProbeJob(Value):
     limits: Limits = Limits(address_space=4 * GIB, cpu_seconds=120, wall_seconds=180.0)
 
 
+class RetrainJob(Value):
+    """Choose the rows that a recipe is to be trained on, train it, and compare it with its parent."""
+
+    kind: Literal["retrain"] = "retrain"
+    dataset: Path
+    """Parquet: the recipe's columns and target, what the parent takes, and the time column."""
+    recipe: Recipe
+    time_column: str
+    """Of type Datetime; null sorts first."""
+    change: datetime | None = None
+    """Since when things are otherwise; by default since the newest tenth of the rows."""
+    parent: Path
+    """The ONNX bytes of the version that is to be replaced."""
+    parent_contract: Contract
+    limits: Limits = Limits()
+
+
 class Comparison(Value):
     """How far the converted model's answers are from the original's, on rows that neither was fitted on."""
 
@@ -101,6 +119,23 @@ class TrainResult(Value):
     libraries: dict[str, str]
 
 
+class RetrainResult(Value):
+    """What a retraining found; the job's folder has ``dataset.parquet`` and what a training leaves.
+
+    ``trained`` is None when there were too few rows after the change to choose and to judge by.
+    """
+
+    kind: Literal["retrain"] = "retrain"
+    rows: dict[str, int]
+    """``all``, ``since`` the change, ``held_out`` and ``judged`` (the rows of all blocks)."""
+    change: datetime | None
+    selection: dict[str, Any]
+    """As :mod:`tidegate.training.selection` says it; empty without enough rows."""
+    comparison: dict[str, Any]
+    """As :mod:`tidegate.training.duel` says it; empty without enough rows."""
+    trained: TrainResult | None = None
+
+
 class ProbeResult(Value):
     """What a probe found; the job's folder has ``golden.json`` and, with a reference, ``profile.arrow``."""
 
@@ -111,8 +146,10 @@ class ProbeResult(Value):
     rows: dict[str, int]
 
 
-Job = Annotated[TrainJob | ProbeJob, Field(discriminator="kind")]
-JOB: TypeAdapter[TrainJob | ProbeJob] = TypeAdapter(Job)
+AnyJob = TrainJob | ProbeJob | RetrainJob
+AnyResult = TrainResult | ProbeResult | RetrainResult
+JOB: TypeAdapter[AnyJob] = TypeAdapter(Annotated[AnyJob, Field(discriminator="kind")])
+RESULT: TypeAdapter[AnyResult] = TypeAdapter(Annotated[AnyResult, Field(discriminator="kind")])
 
 
 class Progress(Value):

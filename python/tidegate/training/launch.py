@@ -15,7 +15,20 @@ from typing import overload
 
 import tidegate
 from tidegate.errors import InternalError, ModelRefusedError, PreconditionError, TidegateError, by_kind
-from tidegate.training.jobs import GIB, OUT_OF_MEMORY, ProbeJob, ProbeResult, Progress, TrainJob, TrainResult
+from tidegate.training.jobs import (
+    GIB,
+    OUT_OF_MEMORY,
+    RESULT,
+    AnyJob,
+    AnyResult,
+    ProbeJob,
+    ProbeResult,
+    Progress,
+    RetrainJob,
+    RetrainResult,
+    TrainJob,
+    TrainResult,
+)
 
 
 @overload
@@ -26,9 +39,11 @@ def run_job(
 def run_job(
     job: ProbeJob, folder: Path, on_progress: Callable[[Progress], None] | None = None
 ) -> ProbeResult: ...
+@overload
 def run_job(
-    job: TrainJob | ProbeJob, folder: Path, on_progress: Callable[[Progress], None] | None = None
-) -> TrainResult | ProbeResult:
+    job: RetrainJob, folder: Path, on_progress: Callable[[Progress], None] | None = None
+) -> RetrainResult: ...
+def run_job(job: AnyJob, folder: Path, on_progress: Callable[[Progress], None] | None = None) -> AnyResult:
     """Runs a job in a child process and waits for it.
 
     Args:
@@ -50,22 +65,20 @@ def run_job(
     (folder / "job.json").write_text(_absolute(job).model_dump_json(indent=2), encoding="utf-8")
     code, last, late = _run(job, folder, on_progress)
     if code == 0 and (folder / "result.json").exists():
-        text = (folder / "result.json").read_text(encoding="utf-8")
-        kind = TrainResult if job.kind == "train" else ProbeResult
-        return kind.model_validate_json(text)
+        return RESULT.validate_json((folder / "result.json").read_bytes())
     raise _failure(job, folder, code, last, late=late)
 
 
-def _absolute(job: TrainJob | ProbeJob) -> TrainJob | ProbeJob:
+def _absolute(job: AnyJob) -> AnyJob:
     if job.kind == "train":
         return job.model_copy(update={"dataset": job.dataset.resolve()})
+    if job.kind == "retrain":
+        return job.model_copy(update={"dataset": job.dataset.resolve(), "parent": job.parent.resolve()})
     reference = job.reference.resolve() if job.reference else None
     return job.model_copy(update={"onnx": job.onnx.resolve(), "reference": reference})
 
 
-def _run(
-    job: TrainJob | ProbeJob, folder: Path, on_progress: Callable[[Progress], None] | None
-) -> tuple[int, str, bool]:
+def _run(job: AnyJob, folder: Path, on_progress: Callable[[Progress], None] | None) -> tuple[int, str, bool]:
     """The child's exit code, its last stage, and whether its time was up."""
     late = threading.Event()
     last = "starting"
@@ -108,7 +121,7 @@ def _environment() -> dict[str, str]:
     return environment | {"PYTHONPATH": str(Path(tidegate.__file__).parents[1])}
 
 
-def _failure(job: TrainJob | ProbeJob, folder: Path, code: int, last: str, *, late: bool) -> TidegateError:
+def _failure(job: AnyJob, folder: Path, code: int, last: str, *, late: bool) -> TidegateError:
     with contextlib.suppress(OSError, ValueError, KeyError):
         error = json.loads((folder / "error.json").read_text(encoding="utf-8"))
         return by_kind().get(error["kind"], InternalError)(error["message"])

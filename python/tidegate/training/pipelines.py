@@ -34,8 +34,15 @@ def training_frame(frame: pl.DataFrame, recipe: Recipe) -> pl.DataFrame:
     return pl.DataFrame(columns)
 
 
-def fit(recipe: Recipe, features: pl.DataFrame, target: NDArray[np.int64]) -> Pipeline:
+def fit(
+    recipe: Recipe,
+    features: pl.DataFrame,
+    target: NDArray[np.int64],
+    weights: NDArray[np.float64] | None = None,
+) -> Pipeline:
     """Fits the recipe's pipeline on ``features`` (see :func:`training_frame`) and a target of 0 and 1.
+
+    ``weights`` are those of the rows in the estimator's loss; medians, means and scales count all alike.
 
     The graph holds fitted numbers as float32, so they are rounded before anything depends on them: medians,
     means and scales before the estimator is fitted; thresholds of histogram boosting after (see
@@ -54,7 +61,7 @@ def fit(recipe: Recipe, features: pl.DataFrame, target: NDArray[np.int64]) -> Pi
     columns.fit(features)
     _round_fitted(columns)
     try:
-        estimator.fit(columns.transform(features), target)
+        estimator.fit(columns.transform(features), target, sample_weight=weights)
     except (TypeError, ValueError) as error:
         raise InvalidInputError(
             f"{recipe.estimator} can't be fitted: {' '.join(str(error).split())}"

@@ -41,6 +41,9 @@ class Recipe(Value):
     ``split_column`` is given."""
     split_column: str | None = None
     """A boolean column: true holds the row out."""
+    weight_column: str | None = None
+    """A column of weights for the fit, finite and not negative; rows of weight 0 that are not held out are
+    left out altogether."""
     seed: int = Field(default=0, ge=0, lt=2**32)
     dtype: Literal["float32"] = "float32"
     threshold: float = Field(default=0.5, gt=0.0, lt=1.0)
@@ -64,8 +67,10 @@ class Recipe(Value):
                 raise ValueError(f"column {column!r} has the name of an output; rename it")
             if self.columns.count(column) > 1:
                 raise ValueError(f"column {column!r} stands twice")
-            if column in {self.target, self.split_column}:
-                raise ValueError(f"column {column!r} is a feature and also the target or the split")
+            if column in {self.target, self.split_column, self.weight_column}:
+                raise ValueError(
+                    f"column {column!r} is a feature and also the target, the split or the weight"
+                )
         if (self.held_out is None) == (self.split_column is None):
             raise ValueError("give held_out or split_column, not both")
         if self.held_out is not None and not 0.0 < self.held_out < 1.0:

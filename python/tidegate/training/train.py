@@ -30,12 +30,13 @@ def train(job: TrainJob, folder: Path, report: Report) -> TrainResult:
     """
     recipe = job.recipe
     report("reading", 0.0, job.dataset.name)
-    rows, target = _labelled(_read(job.dataset, recipe), recipe)
+    rows, target = labelled(_weighty(_read(job.dataset, recipe), recipe), recipe)
     held = _held_out(rows, recipe)
     _check_classes(target[~held], recipe)
+    weights = None if recipe.weight_column is None else rows[recipe.weight_column].to_numpy()[~held]
     features = pipelines.training_frame(rows, recipe)
     report("fitting", 0.1, f"{recipe.estimator} on {int((~held).sum())} rows, {len(recipe.columns)} columns")
-    pipeline = pipelines.fit(recipe, features.filter(pl.Series(~held)), target[~held])
+    pipeline = pipelines.fit(recipe, features.filter(pl.Series(~held)), target[~held], weights)
     report("converting", 0.7, recipe.estimator)
     data = conversion.convert(pipeline, recipe)
     test = rows.filter(pl.Series(held))
@@ -65,11 +66,32 @@ def train(job: TrainJob, folder: Path, report: Report) -> TrainResult:
 
 
 def _read(path: Path, recipe: Recipe) -> pl.DataFrame:
-    split = [recipe.split_column] if recipe.split_column else []
-    return read_table(path, [*recipe.columns, recipe.target, *split])
+    extra = [name for name in (recipe.split_column, recipe.weight_column) if name]
+    return read_table(path, [*recipe.columns, recipe.target, *extra])
 
 
-def _labelled(rows: pl.DataFrame, recipe: Recipe) -> tuple[pl.DataFrame, NDArray[np.int64]]:
+def _weighty(rows: pl.DataFrame, recipe: Recipe) -> pl.DataFrame:
+    """The rows that have a say: with a weight, or held out."""
+    if recipe.weight_column is None:
+        return rows
+    weight = rows[recipe.weight_column]
+    if not weight.dtype.is_numeric() or weight.null_count() or not (weight.is_finite() & (weight >= 0)).all():
+        raise InvalidInputError(
+            f"weight column {recipe.weight_column!r} must be finite numbers, none of them negative"
+        )
+    used = pl.col(recipe.weight_column) > 0
+    if recipe.split_column and rows[recipe.split_column].dtype == pl.Boolean:
+        used = used | pl.col(recipe.split_column)
+    return rows.with_columns(weight.cast(pl.Float64)).filter(used)
+
+
+def labelled(rows: pl.DataFrame, recipe: Recipe) -> tuple[pl.DataFrame, NDArray[np.int64]]:
+    """The rows that have a target, and it as 0 and 1.
+
+    Raises:
+        InvalidInputError: the target has another value or type.
+
+    """
     kept = rows.filter(pl.col(recipe.target).is_not_null())
     target = kept[recipe.target]
     if not (target.dtype.is_numeric() or target.dtype == pl.Boolean):

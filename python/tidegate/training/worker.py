@@ -19,13 +19,14 @@ from tidegate.training.jobs import (
     GIB,
     JOB,
     OUT_OF_MEMORY,
+    AnyJob,
+    AnyResult,
     Limits,
     ProbeJob,
-    ProbeResult,
     Progress,
     Report,
+    RetrainJob,
     TrainJob,
-    TrainResult,
 )
 
 
@@ -47,17 +48,21 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def _run(job: TrainJob | ProbeJob, folder: Path, report: Report) -> TrainResult | ProbeResult:
+def _run(job: AnyJob, folder: Path, report: Report) -> AnyResult:
     if isinstance(job, TrainJob):
         from tidegate.training.train import train
 
         return train(job, folder, report)
+    if isinstance(job, RetrainJob):
+        from tidegate.training.retrain import retrain
+
+        return retrain(job, folder, report)
     from tidegate.training.probe import probe
 
     return probe(job, folder, report)
 
 
-def _describe(error: BaseException, job: TrainJob | ProbeJob) -> dict[str, str]:
+def _describe(error: BaseException, job: AnyJob) -> dict[str, str]:
     if isinstance(error, MemoryError) or any(words in str(error).lower() for words in OUT_OF_MEMORY):
         kind = ModelRefusedError.kind if isinstance(job, ProbeJob) else PreconditionError.kind
         message = f"the job needs more than {job.limits.address_space / GIB:g} GiB of memory"
