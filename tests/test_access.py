@@ -48,6 +48,8 @@ MATRIX = {
     "get_traffic": "DA DW DE DS MV BA OP AU RW AD",
     "list_deployments": "DA DW DE DS MV BA OP AU RW AD",
     "drift": "DA DW DE DS MV BA OP AU RW AD",
+    "check_drift": "OP RW",
+    "list_alarms": "DA DW DE DS MV BA OP AU RW AD",
     "performance": "DA DW DE DS MV BA OP AU RW AD",
     "lineage": "DA DW DE DS MV BA OP AU RW AD",
     "audit_verify": "MV AU AD",

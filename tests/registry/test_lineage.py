@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -131,6 +132,111 @@ def test_what_is_not_there_is_named(rooms: Rooms) -> None:
         rooms.lineage.explain_version("x", 1)
     with pytest.raises(NotFoundError, match="no version sha256"):
         rooms.lineage.explain_digest(sha256(b"x"))
+
+
+def test_a_retrained_version_names_its_alarm_and_retraining_back_to_the_first(
+    rooms: Rooms, register: Register
+) -> None:
+    endpoint = rooms.registry.endpoints.create("late", "flight-delay", CONTRACT, principal="olga")
+    first = register(b"one")
+    second = register(b"two", parent=first.digest, principal="rita")
+    made = {"created_at": "2013-06-10T00:00:00.000000Z", "created_by": "rita"}
+    with rooms.database.transaction() as transaction:
+        alarm = {
+            "id": 3,
+            "endpoint": endpoint.id,
+            "variant": first.digest,
+            "version": "1",
+            "shadow": 0,
+            "role": "input",
+            "feature": "hour",
+            "stream": "values",
+            "began": "2013-06-01T00:00:00.000000Z",
+            "alarmed_at": "2013-06-09T00:00:00.000000Z",
+            "ended_at": None,
+            "verdict": json.dumps({"ln_m": 17.5}),
+        }
+        transaction.insert("alarms", alarm | made)
+        retraining = {
+            "id": 5,
+            "endpoint": endpoint.id,
+            "alarm": 3,
+            "parent": first.digest,
+            "outcome": "better",
+            "version": second.digest,
+            "dataset": None,
+            "says": "version 2 is better",
+            "body": "{}",
+        }
+        transaction.insert("retrainings", retraining | made)
+        node = f"version:{second.digest}"
+        rooms.lineage.link(
+            [
+                Edge(subject=node, relation="caused_by", object="alarm:3"),
+                Edge(subject=node, relation="retrained_by", object="retraining:5"),
+            ]
+        )
+    tree = rooms.lineage.explain_version("flight-delay", 2)
+    assert tree["alarm"] == {
+        "endpoint": "late",
+        "digest": first.digest,
+        "id": 3,
+        "version": "1",
+        "role": "input",
+        "feature": "hour",
+        "stream": "values",
+        "began": "2013-06-01T00:00:00.000000Z",
+        "alarmed_at": "2013-06-09T00:00:00.000000Z",
+        "ended_at": None,
+        "shadow": False,
+        "verdict": {"ln_m": 17.5},
+    }
+    assert (
+        tree["retraining"]
+        == {
+            "endpoint": "late",
+            "id": 5,
+            "alarm": 3,
+            "parent": first.digest,
+            "outcome": "better",
+            "says": "version 2 is better",
+        }
+        | made
+    )
+    assert (tree["parent"]["alarm"], tree["parent"]["retraining"], tree["parent"]["parent"]) == (
+        None,
+        None,
+        None,
+    )
+
+
+def test_blind_verdicts_stand_by_their_version_alone(rooms: Rooms, register: Register) -> None:
+    first, second = register(b"one"), register(b"two")
+    made = {"created_at": "2013-03-01T00:00:00.000000Z", "created_by": "vera"}
+    with rooms.database.transaction() as transaction:
+        transaction.insert(
+            "blind_sets",
+            {
+                "name": "autumn",
+                "model": "flight-delay",
+                "artifact": sha256(b"sealed"),
+                "budget": 2,
+                "description": "",
+            }
+            | made,
+        )
+        result = {
+            "id": 1,
+            "blind_set": "autumn",
+            "digest": first.digest,
+            "figures": json.dumps({"auc": 0.7}),
+            "confinement": json.dumps({"network": False}),
+        }
+        transaction.insert("blind_results", result | made)
+    assert rooms.lineage.explain_digest(first.digest)["blind"] == [
+        {"id": 1, "blind_set": "autumn", "figures": {"auc": 0.7}, "confinement": {"network": False}} | made
+    ]
+    assert rooms.lineage.explain_digest(second.digest)["blind"] == []
 
 
 def test_a_circle_of_parents_ends(rooms: Rooms, register: Register) -> None:
