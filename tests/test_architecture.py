@@ -18,7 +18,7 @@ BASE = {"errors", "types"}
 STORED = BASE | {"settings", "store"}
 REGISTRY = STORED | {"registry", "lineage", "audit", "access"}
 PROMOTED = REGISTRY | {"gates", "promotion"}
-JUDGED = PROMOTED | {"_native", "features", "training", "monitoring"}
+JUDGED = PROMOTED | {"ranking", "sealed", "_native", "features", "training", "monitoring"}
 SERVED = JUDGED | {"rollout", "serving", "installation"}
 PYTHON_ARROWS: dict[str, set[str]] = {
     "errors": set(),
@@ -28,19 +28,22 @@ PYTHON_ARROWS: dict[str, set[str]] = {
     "audit": STORED,
     "lineage": STORED,
     "access": STORED | {"audit"},
+    "sealed": BASE | {"store"},
     "registry": STORED | {"audit", "lineage"},
     "gates": BASE,
     "promotion": REGISTRY | {"gates"},
+    "ranking": PROMOTED,
     "features": STORED | {"registry", "lineage", "_native"},
-    "training": STORED | {"registry", "lineage", "_native", "features"},
+    "training": STORED | {"sealed", "registry", "lineage", "_native", "features"},
     "monitoring": STORED | {"registry", "lineage", "_native"},
     "rollout": JUDGED - {"features", "training"},
     "serving": STORED | {"registry", "access", "_native"},
     "installation": SERVED,
     "gateway": SERVED,
-    "client": BASE | {"settings", "store", "installation"},
-    "cli": SERVED | {"gateway", "client", "demo"},
-    "demo": SERVED | {"gateway", "client"},
+    "client": BASE | {"sealed", "settings", "store", "installation"},
+    "cli": SERVED | {"gateway", "client", "replay", "demo"},
+    "replay": SERVED | {"gateway", "client"},
+    "demo": SERVED | {"gateway", "client", "replay"},
     "__main__": {"cli"},
     "__init__": {"client", "errors", "installation"},
 }
@@ -69,7 +72,7 @@ OUTSIDE_OWNERS = {
 """Libraries that only these crates may name."""
 
 SERVING_BANS = {"onnxruntime", "onnx", "skl2onnx", "sklearn", "pickle", "joblib", "cloudpickle"}
-WORKER_ROOMS = {"training", "demo"}
+WORKER_ROOMS = {"training", "replay", "demo"}
 
 
 def tracked(pattern: str) -> list[Path]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 import polars as pl
 import pytest
 
 from tidegate.demo import data, flights
+from tidegate.demo.recipes import recipes
 from tidegate.errors import NotFoundError
+from tidegate.replay import plan
 
 
 @pytest.fixture(scope="module")
@@ -89,18 +90,26 @@ def test_running_means_hold_only_flights_that_had_landed(frame: pl.DataFrame) ->
         assert row["dest_late_rate"] == expected
 
 
-def test_the_split_is_by_month_and_the_reference_has_labels(frame: pl.DataFrame) -> None:
-    split = data.split(frame)
-    assert (split.reference.height, split.events.height) == (50_009, 284_821)
-    assert split.reference["late"].null_count() == 0
-    assert split.events["event_time"].is_sorted()
-    assert split.events.select("origin", "event_time").unique().height == 16_360
+def test_the_source_is_split_by_month_and_the_reference_has_labels() -> None:
+    source = data.source()
+    makers, blind = source.makers(), source.blind()
+    assert (makers.height, blind.height, source.events.height) == (42_508, 7_501, 284_821)
+    assert makers["late"].null_count() == blind["late"].null_count() == 0
+    assert makers["month"].unique().sort().to_list() == [1, 2]
+    made = plan.make(source)
+    assert len(made.requests) == source.events.select("origin", "event_time").unique().height == 16_360
+    assert made.periods == [f"2013-{month:02}" for month in data.EVENT_MONTHS]
+    assert len(made.label_rows) == source.events["late"].count()
 
 
-def test_the_same_rows_give_the_same_bytes(frame: pl.DataFrame, tmp_path: Path) -> None:
-    part = frame.head(1000)
-    once = data.write(part, tmp_path / "once.parquet").read_bytes()
-    assert data.write(part.clone(), tmp_path / "again.parquet").read_bytes() == once
+def test_four_see_every_feature_and_one_is_weak_by_design() -> None:
+    types = data.features().datatypes()
+    *full, weak = recipes(types)
+    assert len(full) == 4
+    assert all(sorted(one.columns) == sorted(types) for one in full)
+    assert weak.columns == ["dep_hour"]
+    assert len({one.name for one in [*full, weak]}) == 5
+    assert all(one.datatype(column) == types[column] for one in full for column in one.columns)
 
 
 def test_missing_data_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:

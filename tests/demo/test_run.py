@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import io
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +11,9 @@ import polars as pl
 import pytest
 from rich.console import Console
 
-from tidegate.demo import home
 from tidegate.demo.run import run_demo
+from tidegate.errors import InvalidInputError
 from tidegate.installation import open_home
-from tidegate.store.server_file import read_server
 
 DAYS = 3
 
@@ -26,51 +25,46 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def result(root: Path) -> dict[str, Any]:
-    with Path(os.devnull).open("w") as nowhere:
-        return run_demo(root, months=1, days=DAYS, console=Console(file=nowhere))
+    return run_demo(root, months=1, days=DAYS, console=Console(file=io.StringIO()))
 
 
-def test_every_flight_was_scored_logged_and_labelled(result: dict[str, Any], root: Path) -> None:
+def test_every_flight_was_scored_logged_and_labelled(result: dict[str, Any]) -> None:
     replay, log = result["replay"], result["log"]
-    assert replay["rows"] == result["months"][0]["rows"] > 2000
+    assert replay["rows"] == sum(row["rows"] for row in result["periods"]) > 2000
+    assert [row["period"] for row in result["periods"]] == ["2013-03-01", "2013-03-02", "2013-03-03"]
     assert abs(replay["requests"]["gRPC"] - replay["requests"]["REST"]) <= 1
     assert log["accepted"] == log["logged"]
     assert log["dropped"] == result["check"]["gap"] == 0
-    assert result["months"][0]["labelled"] == replay["labels"]
+    assert sum(row["labelled"] for row in result["periods"]) == replay["labels"]
 
 
 def test_the_counters_equal_the_log(result: dict[str, Any]) -> None:
     check = result["check"]
     assert check["rows"] == 2 * result["replay"]["rows"]
-    assert check["features"] == 29 + 29 + 2
+    assert check["features"] == 29 + 29
     assert check["rows_difference"] == check["cells_differing"] == 0
     assert check["ks_numerator_difference"] == 0
     assert check["ks_scipy_difference"] <= 1e-15
     assert check["psi_difference"] <= 1e-12
 
 
-def test_the_traffic_was_divided_and_shadowed(result: dict[str, Any]) -> None:
-    best, second = sorted(result["traffic"]["weights"], key=lambda v: -result["traffic"]["weights"][v])
-    versions = result["months"][0]["versions"]
-    assert versions[best]["share"] + versions[second]["share"] == pytest.approx(1.0)
-    assert 0.5 < versions[best]["share"] < 0.9
-    shadow = versions[result["traffic"]["shadow"]]
-    assert shadow["shadow"]
-    assert shadow["rows"] == result["replay"]["rows"]
-    assert all(0.5 < one["auc"] < 1.0 for one in versions.values())
+def test_the_best_answers_and_the_second_shadows(result: dict[str, Any]) -> None:
+    work = {one["work"]: one["version"] for one in result["candidates"] if one["work"]}
+    ranked = sorted(result["candidates"], key=lambda one: -one["auc"])
+    assert [one["version"] for one in ranked[:2]] == [work["champion"], work["challenger"]]
+    for row in result["periods"]:
+        assert row["versions"][work["champion"]]["share"] == 1.0
+        assert row["versions"][work["challenger"]]["rows"] == row["rows"]
+        assert row["versions"][work["challenger"]]["answered"] == 0
 
 
-def test_the_models_are_the_originals(result: dict[str, Any]) -> None:
-    assert [one["name"] for one in result["models"]] == [
-        "linear",
-        "forest",
-        "boosted",
-        "histogram-boosted",
-        "weak",
-    ]
-    assert all(one["conversion_difference"] < 1e-5 for one in result["models"])
-    weak = result["models"][-1]
-    assert weak["auc"] == min(one["auc"] for one in result["models"])
+def test_the_weak_one_is_refused_by_a_gate_and_the_refusal_says_which(result: dict[str, Any]) -> None:
+    names = ["linear", "forest", "boosted", "histogram-boosted", "weak"]
+    assert [one["name"] for one in result["candidates"]] == names
+    assert all(one["conversion_difference"] < 1e-5 for one in result["candidates"])
+    refused = {one["name"]: one["refused"] for one in result["candidates"] if one["refused"]}
+    assert list(refused) == ["weak"]
+    assert "gate auc >= 0.64 has not passed" in refused["weak"]
 
 
 def test_a_prediction_leads_back_to_its_data(result: dict[str, Any], root: Path) -> None:
@@ -78,16 +72,14 @@ def test_a_prediction_leads_back_to_its_data(result: dict[str, Any], root: Path)
     assert result["data"]["datasets"][0]["digest"] in text
     with open_home(root) as installation:
         datasets = {one["name"]: one for one in installation.list_datasets()}
-        assert datasets["flights-reference"]["digest"] == result["data"]["datasets"][0]["digest"]
-        stored = pl.read_parquet(installation.artifacts.path(datasets["flights-reference"]["digest"]))
-        assert stored.height == 50_009
-        assert datasets["flights-reference"]["origin"]["features"][0]["kind"] == "column"
-        assert installation.audit_verify()["ok"]
+        made = datasets["flight-delay-reference"]
+        assert made["digest"] == result["data"]["datasets"][0]["digest"]
+        assert pl.read_parquet(installation.artifacts.path(made["digest"])).height == 42_508
+        assert made["origin"]["features"][0]["kind"] == "column"
 
 
-def test_it_leaves_a_report_and_no_process(result: dict[str, Any], root: Path) -> None:
-    assert json.loads((root / "report.json").read_text()) == result
-    assert "<svg" in (root / "report.html").read_text()
-    assert home.is_made_by_demo(root)
-    server = read_server(root)
-    assert server is None or not server.control.alive()
+def test_a_part_of_the_year_that_has_no_flights_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInputError, match="months must be 1 to 10; it is 11"):
+        run_demo(tmp_path / "home", 11)
+    with pytest.raises(InvalidInputError, match="days must be at least 1; it is 0"):
+        run_demo(tmp_path / "home", days=0)

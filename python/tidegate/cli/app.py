@@ -11,7 +11,17 @@ from typer._click.exceptions import ClickException  # typer has it under no publ
 from typer.core import TyperGroup
 
 from tidegate import __version__
-from tidegate.cli import alarming, lifecycle, reading, registering, routing, scoring, staging, tracing
+from tidegate.cli import (
+    alarming,
+    lifecycle,
+    reading,
+    registering,
+    replaying,
+    routing,
+    scoring,
+    staging,
+    tracing,
+)
 from tidegate.errors import InvalidInputError, TidegateError
 
 USAGE = 2
@@ -71,7 +81,17 @@ def _root(
     """Keeps models honest in production."""
 
 
-for room in (lifecycle, registering, staging, routing, scoring, reading, tracing, alarming):
+for room in (
+    lifecycle,
+    registering,
+    staging,
+    routing,
+    scoring,
+    reading,
+    tracing,
+    alarming,
+    replaying,
+):
     room.add(app)
 
 

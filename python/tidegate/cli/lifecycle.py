@@ -1,4 +1,4 @@
-"""Commands that make a home and run a server: init, serve, quickstart, demo."""
+"""Commands that make a home and run a server: init, serve, quickstart."""
 
 from __future__ import annotations
 
@@ -24,7 +24,6 @@ def add(app: typer.Typer) -> None:
     app.command("init")(init)
     app.command("serve")(serve)
     app.command("quickstart")(quickstart)
-    app.command("demo")(demo)
 
 
 def init(home: Home = None, as_json: Json = False) -> None:
@@ -86,28 +85,6 @@ def quickstart(
     log_to_stderr()
     flags = {"host": host, "port": port, "admin_port": admin_port, "control_port": control_port}
     Quickstart(home, model, reference, name, as_json=as_json).run(flags, wait=wait)
-
-
-def demo(
-    months: Annotated[int | None, typer.Option(min=1, help="How many months from March on.")] = None,
-    home: Home = None,
-    as_json: Json = False,
-) -> None:
-    """Train, serve and watch four models on a year of flights."""
-    from rich.console import Console
-
-    try:
-        from tidegate.demo import run as story
-    except ModuleNotFoundError as error:
-        from tidegate.errors import PreconditionError
-
-        text = f"the demo needs the module {error.name!r}: pip install 'tidegate[demo,training]'"
-        raise PreconditionError(text) from None
-    result = story.run_demo(
-        home or story.DEFAULT_HOME, months or story.ALL_MONTHS, console=Console(stderr=as_json)
-    )
-    if as_json:
-        output.write_json(result)
 
 
 def announce(ready: Ready, *, as_json: bool) -> None:

@@ -1,18 +1,17 @@
-"""The demo's datasets: flights with their features, split into reference and later events."""
+"""The demo's data: flights with their features, and how they are replayed."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import polars as pl
 
 from tidegate.demo import flights
 from tidegate.demo.flights import LATE_MINUTES, LOCAL_TIME_ZONE, Tables
-from tidegate.demo.view import View
+from tidegate.demo.recipes import TARGET, recipes
 from tidegate.features import (
     AsOf,
     Column,
@@ -23,17 +22,10 @@ from tidegate.features import (
     TrailingMean,
     compute,
 )
-from tidegate.installation import Installation
+from tidegate.replay.source import Source
 from tidegate.types import ContextSpec
 
-TARGET = "late"
-REFERENCE_MONTHS = (1, 2)
 EVENT_MONTHS = tuple(range(3, 13))
-HELD_OUT = "held_out"
-HELD_OUT_FROM = datetime(2013, 2, 15, 5, tzinfo=UTC)
-"""Models are judged on the last two weeks of February: on what came later, as in life."""
-MISSING = "missing"
-"""What stands for a missing string (the manufacturer of a plane that planes.csv lacks)."""
 CONTEXT = [
     ContextSpec(name="flight", datatype="BYTES", role="log"),
     ContextSpec(name="airline", datatype="BYTES", role="segment"),
@@ -111,70 +103,45 @@ def frame(tables: Tables, progress: Callable[[str], None] = lambda _name: None) 
     )
 
 
-@dataclass(frozen=True)
-class Split:
-    """What is trained on, and what happens afterwards."""
-
-    reference: pl.DataFrame
-    """January and February, flights that arrived."""
-    events: pl.DataFrame
-    """March to December, all flights; late is null where none is known."""
-
-
-def split(frame: pl.DataFrame) -> Split:
-    """The reference and the events."""
-    return Split(
-        reference=frame.filter(pl.col("month").is_in(REFERENCE_MONTHS), pl.col(TARGET).is_not_null()),
-        events=frame.filter(pl.col("month").is_in(EVENT_MONTHS)),
-    )
-
-
-def with_split(reference: pl.DataFrame) -> pl.DataFrame:
-    """The reference with the column that says which rows are held out."""
-    return reference.with_columns((pl.col("event_time") >= HELD_OUT_FROM).alias(HELD_OUT))
-
-
-def origin(tables: Tables, part: str) -> dict[str, Any]:
-    """Where a dataset comes from and how it was made, for its lineage."""
+def origin(tables: Tables) -> dict[str, Any]:
+    """Where the rows come from and how they were made, for their lineage."""
     return {
         "package": tables.package,
         "license": "CC0-1.0",
         "files": tables.files,
-        "part": part,
+        "part": "January and February, flights that arrived, without the sealed last part",
         "target": f"{TARGET}: arr_delay > {LATE_MINUTES} minutes",
         "month": f"by the clock of {LOCAL_TIME_ZONE}",
         "features": features().to_json()["features"],
     }
 
 
-def prepare(installation: Installation, view: View) -> tuple[Split, dict[str, Any], dict[str, Any]]:
-    """Reads, computes and registers; the split, the reference dataset, and the ``data`` of the result."""
+def source(progress: Callable[[str], None] = lambda _name: None) -> Source:
+    """The flights as a source to replay: January and February are the reference, March to December follow.
+
+    One request asks about all flights that leave one airport within one hour; a label is known when its
+    flight has landed.
+    """
     tables = flights.read()
-    with view.bars() as bars:
-        task = bars.add_task("features", total=len(features().features))
-        parts = split(frame(tables, lambda _name: bars.advance(task)))
-    registered = []
-    for name, part, what in (
-        ("flights-reference", with_split(parts.reference), "January and February, flights that arrived"),
-        ("flights-events", parts.events, "March to December, all flights"),
-    ):
-        path = write(part, installation.home.jobs / f"{name}.parquet")
-        registered.append(
-            installation.register_dataset(name, path, time_column="event_time", origin=origin(tables, what))
-        )
-        path.unlink()
-        view.say(f"{name}: {part.height:,} rows, {registered[-1]['digest'][:19]}…")
-    kept = ("name", "version", "digest", "rows")
-    figures = {
-        "package": tables.package,
-        "flights": tables.flights.height,
-        "features": len(features().features),
-        "datasets": [{key: one[key] for key in kept} for one in registered],
-    }
-    return parts, registered[0], figures
+    rows = frame(tables, progress)
+    return Source(
+        name="flight-delay",
+        rows=rows,
+        target=TARGET,
+        time="event_time",
+        known="landed_at",
+        begins=month_begins(EVENT_MONTHS[0]),
+        recipes=recipes(features().datatypes()),
+        key="origin",
+        context=CONTEXT,
+        zone=LOCAL_TIME_ZONE,
+        noun="flights",
+        question=f"Does a flight arrive more than {LATE_MINUTES} minutes late?",
+        origin=origin(tables),
+    )
 
 
-def write(data: pl.DataFrame, path: Path) -> Path:
-    """Writes Parquet whose bytes follow from the rows alone, so that the same data gets the same digest."""
-    data.write_parquet(path, compression="zstd", statistics=True)
-    return path
+def month_begins(month: int) -> datetime:
+    """The first moment of a month of 2013 by the clock of the origins; 13 is the January after."""
+    local = datetime(2013 + (month > 12), (month - 1) % 12 + 1, 1, tzinfo=ZoneInfo(LOCAL_TIME_ZONE))
+    return local.astimezone(UTC)

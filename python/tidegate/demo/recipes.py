@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
-from tidegate.demo import data
+from collections.abc import Mapping
+
+from tidegate.replay.source import HELD_OUT
 from tidegate.training.recipes import Estimator, Recipe
+from tidegate.types import DataType
+
+TARGET = "late"
+MISSING = "missing"
+"""What stands for a missing string (the manufacturer of a plane that planes.csv lacks)."""
 
 _PARAMS: dict[str, tuple[Estimator, dict[str, bool | int | float | str | None]]] = {
     "linear": ("logistic_regression", {"C": 0.1}),
@@ -20,9 +27,8 @@ _PARAMS: dict[str, tuple[Estimator, dict[str, bool | int | float | str | None]]]
 _SEED = 2013
 
 
-def recipes() -> list[Recipe]:
-    """All five; the weak one sees nothing but the hour of day."""
-    types = data.features().datatypes()
+def recipes(types: Mapping[str, DataType]) -> list[Recipe]:
+    """All five over the features of ``types``; the weak one sees nothing but the hour of day."""
     columns = {
         "numeric": [name for name, datatype in types.items() if datatype == "FP32"],
         "integer": [name for name, datatype in types.items() if datatype == "INT64"],
@@ -42,9 +48,9 @@ def _recipe(
         name=name,
         estimator=estimator,
         params=params,
-        target=data.TARGET,
-        missing=data.MISSING,
-        split_column=data.HELD_OUT,
+        target=TARGET,
+        missing=MISSING,
+        split_column=HELD_OUT,
         seed=_SEED,
         numeric=columns.get("numeric", []),
         integer=columns.get("integer", []),

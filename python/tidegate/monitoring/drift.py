@@ -51,7 +51,7 @@ def report(counts: bytes, profiles: Mapping[str, bytes], start: bytes | None = N
 
 
 def counters(
-    profile: bytes, counts: bytes, variant: str, *, shadow: bool = False, start: bytes | None = None
+    profile: bytes, counts: bytes, variant: str, *, shadow: bool | None = False, start: bytes | None = None
 ) -> Counters:
     """The counters of a variant, less what ``start``, an earlier snapshot, had counted.
 

@@ -1,4 +1,4 @@
-"""What the demo shows while it runs: a line per step, bars for what takes long, and the table at the end."""
+"""What a replay shows while it runs: a line per step, bars for what takes long, and the tables at the end."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class View:
 
     @contextmanager
     def step(self, name: str, title: str) -> Iterator[None]:
-        """One step of the demo; its time is kept under ``name`` when it ends well."""
+        """One step of the replay; its time is kept under ``name`` when it ends well."""
         self.console.print(f"[bold]{title}[/bold]")
         begun = time.monotonic()
         yield
@@ -40,7 +40,7 @@ class View:
 
     def say(self, text: str) -> None:
         """One line of what was found."""
-        self.console.print(f"  {text}", highlight=False, soft_wrap=True)
+        self.console.print(f"  {text}", highlight=False, soft_wrap=True, markup=False)
 
     @contextmanager
     def bars(self) -> Iterator[Progress]:
@@ -61,8 +61,9 @@ class View:
         self.console.print(table)
 
     def conclude(self, result: dict[str, Any]) -> None:
-        """What the year rests on, and where to look further."""
+        """What the figures rest on, and where to look further."""
         check, log = result["check"], result["log"]
+        numerator = figure(check["ks_numerator_difference"], 0)
         self.console.print()
         self.say(
             f"log: {log['accepted']:,} predictions accepted, {log['logged']:,} logged,"
@@ -70,22 +71,23 @@ class View:
         )
         self.say(
             f"drift, recomputed from {check['rows']:,} logged rows with numpy and scipy: largest difference"
-            f" of PSI {check['psi_difference']:.1e}, of the KS numerator {check['ks_numerator_difference']},"
-            f" of scipy's KS {check['ks_scipy_difference']:.1e}; {check['cells_differing']} counters differ"
+            f" of PSI {check['psi_difference']:.1e}, of the KS numerator {numerator},"
+            f" of scipy's KS {check['ks_scipy_difference'] or 0.0:.1e};"
+            f" {check['cells_differing']} counters differ"
         )
         self.say(f"report: {result['home']}/report.html")
         self.say(f"look further: tidegate serve --home {result['home']}")
 
 
-def models_table(result: dict[str, Any]) -> Table:
-    """What was trained, and what each version does."""
-    table = _table("Models, judged on held-out rows")
+def candidates_table(result: dict[str, Any]) -> Table:
+    """What was trained, and how far each version came."""
+    table = table_of("First candidates, judged on the latest of their makers' rows")
     for name in ("version", "model"):
         table.add_column(name, no_wrap=True)
     for name in ("inputs", "AUC", "Brier", "ONNX\noff by", "seconds"):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("traffic", no_wrap=True)
-    for one in result["models"]:
+    table.add_column("came to be", no_wrap=True)
+    for one in result["candidates"]:
         table.add_row(
             one["version"],
             one["name"],
@@ -94,49 +96,52 @@ def models_table(result: dict[str, Any]) -> Table:
             figure(one["brier"], 4),
             f"{one['conversion_difference']:.1e}",
             f"{one['seconds']:.1f}",
-            one["work"],
+            "refused by a gate" if one["refused"] else one["work"] or "passed",
         )
     return table
 
 
-def months_table(result: dict[str, Any]) -> Table:
-    """The closing table: one row per month."""
-    table = _table("Month by month")
-    table.add_column("month", no_wrap=True)
-    at_work = [one for one in result["models"] if one["work"]]
-    answering = [one for one in at_work if one["work"] != "shadow"]
-    names = ["rows", "late", *(f"share\nof {one['version']}" for one in answering)]
-    names += [f"AUC\nof {one['version']}{'*' if one['work'] == 'shadow' else ''}" for one in at_work]
-    names += ["drifted"]
-    for name in names:
+def periods_table(result: dict[str, Any]) -> Table:
+    """The closing table: one row per month or day."""
+    table = table_of(f"{result['period'].capitalize()} by {result['period']}")
+    table.add_column(result["period"], no_wrap=True)
+    for name in (result["noun"], f"{result['target']}\nrate", "AUC", "Brier"):
         table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("answered by version", no_wrap=True)
+    table.add_column("drifted", justify="right", no_wrap=True)
     table.add_column("furthest", no_wrap=True)
-    for month in result["months"]:
-        versions = month["versions"]
+    for row in result["periods"]:
         table.add_row(
-            month["month"],
-            f"{month['rows']:,}",
-            percent(month["late_rate"]),
-            *(percent(versions.get(one["version"], {}).get("share"), 0) for one in answering),
-            *(figure(versions.get(one["version"], {}).get("auc")) for one in at_work),
-            f"{len(month['drifted'])}/{len(month['features'])}",
-            *month["drifted"][:1],
+            row["period"],
+            f"{row['rows']:,}",
+            percent(row["rate"]),
+            figure(row["answers"]["auc"]),
+            figure(row["answers"]["brier"], 4),
+            shares(row),
+            f"{len(row['drifted'])}/{len(row['features'])}",
+            *row["drifted"][:1],
         )
-    if len(at_work) > len(answering):
-        table.caption = "* shadow: scored, never answered"
     return table
 
 
-def _table(title: str) -> Table:
+def shares(row: dict[str, Any]) -> str:
+    """Who answered a period's rows, most first: ``4 81%, 6 19%``."""
+    answered = {version: one["share"] for version, one in row["versions"].items() if one["answered"]}
+    most = sorted(answered, key=lambda version: -answered[version])
+    return ", ".join(f"{version} {answered[version]:.0%}" for version in most)
+
+
+def table_of(title: str) -> Table:
+    """An empty table in the replay's style."""
     left: JustifyMethod = "left"
-    return Table(title=title, title_justify=left, caption_justify=left, box=SIMPLE_HEAD, padding=0)
+    return Table(title=title, title_justify=left, caption_justify=left, box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
 
 
-def drifted(month: dict[str, Any], named: int = 3) -> str:
+def drifted(row: dict[str, Any], named: int = 3) -> str:
     """How many features of how many, and the first of them by name."""
-    names = month["drifted"]
+    names = row["drifted"]
     few = ", ".join(names[:named]) + (", …" if len(names) > named else "")
-    return f"{len(names)} of {len(month['features'])}" + (f": {few}" if names else "")
+    return f"{len(names)} of {len(row['features'])}" + (f": {few}" if names else "")
 
 
 def figure(value: float | None, digits: int = 3) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from tidegate.demo import charts
-from tidegate.demo.view import drifted, figure, percent
+from tidegate.replay import charts
+from tidegate.replay.view import drifted, figure, percent, shares
 
 Rows = list[dict[str, Any]]
 
@@ -22,13 +22,13 @@ def render(result: dict[str, Any], drawn: dict[str, str]) -> str:
     from markupsafe import Markup
 
     environment = Environment(
-        loader=PackageLoader("tidegate.demo", "templates"),
+        loader=PackageLoader("tidegate.replay", "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"figure": figure, "percent": percent, "drifted": drifted}
+    environment.filters |= {"figure": figure, "percent": percent, "drifted": drifted, "shares": shares}
     # The SVG is this program's own; everything else on the page is escaped.
     safe = {name: Markup(svg) for name, svg in drawn.items()}  # noqa: S704
     return environment.get_template("report.html").render(result=result, charts=safe)
@@ -40,56 +40,56 @@ def chart_rows(result: dict[str, Any]) -> dict[str, Rows]:
         "auc": _by_version(result, "auc"),
         "brier": _by_version(result, "brier"),
         "rate": _rates(result),
-        "share": _by_version(result, "rows", answering=True),
+        "share": _by_version(result, "answered"),
         "psi": _magnitudes(result),
         "bins": result["histograms"],
     }
 
 
-def _by_version(result: dict[str, Any], name: str, *, answering: bool = False) -> Rows:
+def _by_version(result: dict[str, Any], name: str) -> Rows:
+    """A figure of each version that answered or was scored along, by period."""
     rows: Rows = []
-    for one in result["models"]:
-        shadow = one["work"] == "shadow"
-        if not one["work"] or (answering and shadow):
-            continue
-        series = f"{one['version']} {one['name']}{' (shadow)' if shadow else ''}"
-        for month in result["months"]:
-            value = month["versions"].get(one["version"], {}).get(name)
+    for version in versions(result):
+        for period in result["periods"]:
+            value = period["versions"].get(version, {}).get(name)
             if value is not None:
-                rows.append({"month": month["month"], "series": series, name: value})
+                rows.append({"period": period["period"], "series": f"version {version}", name: value})
     return rows
 
 
 def _rates(result: dict[str, Any]) -> Rows:
-    """What the answering versions expected, beside how many really were late."""
+    """What the versions expected, beside how often it really was so."""
     rows: Rows = []
-    for one in result["models"]:
-        if not one["work"] or one["work"] == "shadow":
-            continue
-        for month in result["months"]:
-            mean = month["versions"].get(one["version"], {}).get("mean_score")
-            if mean is not None:
-                series = f"mean score of {one['version']} {one['name']}"
-                rows.append({"month": month["month"], "series": series, "rate": mean})
+    for version in versions(result):
+        for period in result["periods"]:
+            one = period["versions"].get(version)
+            if one is not None and one["answered"]:
+                series = f"mean score of version {version}"
+                rows.append({"period": period["period"], "series": series, "rate": one["mean_score"]})
     return rows + [
-        {"month": month["month"], "series": "really late", "rate": month["late_rate"]}
-        for month in result["months"]
-        if month["late_rate"] is not None
+        {"period": period["period"], "series": f"really {result['target']}", "rate": period["rate"]}
+        for period in result["periods"]
+        if period["rate"] is not None
     ]
 
 
+def versions(result: dict[str, Any]) -> list[str]:
+    """The versions that scored a row, by number."""
+    return sorted({version for period in result["periods"] for version in period["versions"]}, key=int)
+
+
 def _magnitudes(result: dict[str, Any]) -> Rows:
-    """Each feature's magnitude by month, the features that moved furthest first."""
+    """Each feature's magnitude by period, the features that moved furthest first."""
     furthest: dict[str, float] = {}
-    for month in result["months"]:
-        for one in month["features"]:
+    for period in result["periods"]:
+        for one in period["features"]:
             size = one["psi_bias_corrected"]
             furthest[one["feature"]] = max(furthest.get(one["feature"], -1.0), -1.0 if size is None else size)
     order = sorted(furthest, key=lambda name: -furthest[name])
     return [
-        {"month": month["month"], "feature": one["feature"], "magnitude": one["magnitude"]}
+        {"period": period["period"], "feature": one["feature"], "magnitude": one["magnitude"]}
         for name in order
-        for month in result["months"]
-        for one in month["features"]
+        for period in result["periods"]
+        for one in period["features"]
         if one["feature"] == name and one["magnitude"] is not None
     ]

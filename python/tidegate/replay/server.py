@@ -34,7 +34,7 @@ class Server:
     def __enter__(self) -> Self:
         command = [sys.executable, "-m", "tidegate", "serve", "--home", str(self.home), *_port_flags()]
         with self._log.open("wb") as log:
-            # Its own session: Ctrl-C reaches the demo alone, which then stops the server in order.
+            # Its own session: Ctrl-C reaches the replay alone, which then stops the server in order.
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )

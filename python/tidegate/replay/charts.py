@@ -23,7 +23,7 @@ def draw(data: dict[str, Rows]) -> dict[str, str]:
 
     Args:
         data: rows by name of the chart: ``auc``, ``brier``, ``share``, ``rate``, ``psi``, ``bins``, as
-            :mod:`tidegate.demo.report` makes them. Charts without rows are left out.
+            :mod:`tidegate.replay.report` makes them. Charts without rows are left out.
 
     Raises:
         InternalError: the child failed; the message carries the last line of what it said.
@@ -48,11 +48,11 @@ def inline(svg: str, name: str) -> str:
     return re.sub(r'(xlink:href|href)="#([^"]+)"', rf'\1="#{name}-\2"', svg)
 
 
-def _monthly(rows: Rows, value: str, title: str, *, zero: bool, colours: list[str] = SERIES) -> Any:
+def _lines(rows: Rows, value: str, title: str, *, zero: bool, colours: list[str] = SERIES) -> Any:
     import altair as alt
 
     base = alt.Chart(alt.InlineData(values=rows)).encode(
-        x=alt.X("month:O", title=None, axis=alt.Axis(labelAngle=0, grid=False)),
+        x=alt.X("period:O", title=None, axis=alt.Axis(labelAngle=0, grid=False)),
         y=alt.Y(f"{value}:Q", title=title, scale=alt.Scale(zero=zero, nice=True)),
         color=alt.Color("series:N", title=None, scale=alt.Scale(range=colours), sort=_order(rows)),
     )
@@ -61,15 +61,15 @@ def _monthly(rows: Rows, value: str, title: str, *, zero: bool, colours: list[st
 
 
 def _auc(rows: Rows) -> Any:
-    return _monthly(rows, "auc", "AUC", zero=False)
+    return _lines(rows, "auc", "AUC", zero=False)
 
 
 def _brier(rows: Rows) -> Any:
-    return _monthly(rows, "brier", "Brier score (lower is better)", zero=False)
+    return _lines(rows, "brier", "Brier score (lower is better)", zero=False)
 
 
 def _rate(rows: Rows) -> Any:
-    return _monthly(rows, "rate", "share of flights", zero=True, colours=[*SERIES[:2], INK])
+    return _lines(rows, "rate", "share", zero=True, colours=[*SERIES[:2], INK])
 
 
 def _share(rows: Rows) -> Any:
@@ -79,8 +79,8 @@ def _share(rows: Rows) -> Any:
         alt.Chart(alt.InlineData(values=rows))
         .mark_bar()
         .encode(
-            x=alt.X("month:O", title=None, axis=alt.Axis(labelAngle=0)),
-            y=alt.Y("rows:Q", title="rows answered", stack="zero"),
+            x=alt.X("period:O", title=None, axis=alt.Axis(labelAngle=0)),
+            y=alt.Y("answered:Q", title="rows answered", stack="zero"),
             color=alt.Color("series:N", title=None, scale=alt.Scale(range=SERIES), sort=_order(rows)),
         )
         .properties(width=_WIDTH, height=_HEIGHT)
@@ -96,7 +96,7 @@ def _psi(rows: Rows) -> Any:
         .mark_rect(stroke="white", strokeWidth=1)
         .encode(
             x=alt.X(
-                "month:O", title=None, axis=alt.Axis(labelAngle=0, orient="top", domain=False, ticks=False)
+                "period:O", title=None, axis=alt.Axis(labelAngle=0, orient="top", domain=False, ticks=False)
             ),
             y=alt.Y(
                 "feature:N",

