@@ -81,6 +81,22 @@ def test_three_quiet_checks_in_a_row_close_and_two_do_not() -> None:
     assert found(early) == [(found(watched)[0][0], alarmed, None)]
 
 
+def test_an_incident_ends_as_if_every_check_were_weighed() -> None:
+    for seed in range(10):
+        mild = FLAT + 0.4 * (TILTED - FLAT)
+        watched = stream((20, FLAT), (30, mild), (40, FLAT), (20, mild), (40, FLAT), seed=seed)
+        start, expected, silence = 0, [], 0
+        for incident in watch(watched, LIMIT).incidents:
+            for check in range(incident["checks"], len(watched.panes)):
+                silence = silence + 1 if quiet(watched, check, 1.0, start) else 0
+                if silence == 3:
+                    expected.append(check)
+                    start, silence = check - 2, 0
+                    break
+        closed = [hour(one["ended_at"]) for one in watch(watched, LIMIT).incidents]
+        assert [int(each) for each in closed if each is not None] == expected
+
+
 def test_quiet_is_the_mean_over_short_windows_and_the_interval_of_psi() -> None:
     for seed in range(20):
         watched = stream((20, FLAT), (2, FLAT + 0.15 * (TILTED - FLAT)), seed=seed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -65,7 +66,9 @@ def watch(stream: Stream, ln_alarm: float, effect: float = 1.0) -> Watched:
         if len(alarming):
             first = int(alarming[0])
             found.append(_opened(stream, start + first, float(ln_m[first]), int(windows[first])))
-            end = _end(stream, start, start + first, effect)
+            # Where a short window alone lifts the mean to 1, no check is quiet.
+            loud = (ln_m >= math.log(len(QUIET_WINDOWS))) & (windows <= QUIET_WINDOWS[0])
+            end = _end(stream, start, first, loud.tolist(), effect)
             if end is not None:
                 found[-1]["ended_at"] = stream.ends[end].isoformat()
                 start = end + 1 - QUIET_CHECKS
@@ -103,13 +106,14 @@ def window_evidence(
     return float(scan(reference, live[np.newaxis], urn, effect)[0][0]) + math.log(WINDOWS)
 
 
-def _end(stream: Stream, start: int, opened: int, effect: float) -> int | None:
-    """The check that closes what the check ``opened`` has opened."""
+def _end(stream: Stream, start: int, opened: int, loud: Sequence[bool], effect: float) -> int | None:
+    """The check that closes what the check ``opened``, counted from ``start`` as ``loud`` is, has opened."""
     silence = 0
-    for check in range(opened + 1, len(stream.panes)):
-        silence = silence + 1 if quiet(stream, check, effect, start) else 0
+    for check in range(opened + 1, len(loud)):
+        calm = not loud[check] and quiet(stream, start + check, effect, start)
+        silence = silence + 1 if calm else 0
         if silence == QUIET_CHECKS:
-            return check
+            return start + check
     return None
 
 
