@@ -218,7 +218,18 @@ def test_what_a_second_server_is_told(served_home: Path, serve: Servers, tmp_pat
     other = Path(tidegate.init(tmp_path / "other")["home"])
     port = server.ready.data.rpartition(":")[2]
     done = subprocess.run(
-        [sys.executable, "-m", "tidegate", "serve", "--home", str(other), "--port", port],
+        [
+            sys.executable,
+            "-m",
+            "tidegate",
+            "serve",
+            "--home",
+            str(other),
+            "--port",
+            port,
+            "--control-port",
+            "0",
+        ],
         capture_output=True,
         text=True,
         check=False,
@@ -277,6 +288,19 @@ def test_quickstart(tmp_path: Path, reference: Path) -> None:
     assert (again["answer"]["version"], again["drift"][0]["rows"]) == ("1", 2)
     refused = run("--reference", "none.parquet")
     assert (refused.returncode, refused.stderr) == (2, "error: there is no file none.parquet\n")
+
+
+def test_quickstart_lets_nothing_past_the_gates_of_a_home_that_has_them(home: Path, reference: Path) -> None:
+    arguments = [str(DATA / "mixed.onnx"), "--reference", str(reference), "--no-wait", "--home", str(home)]
+    done = subprocess.run(
+        [sys.executable, "-m", "tidegate", "quickstart", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "version 1 of mixed is in development and may not answer" in done.stderr
+    assert "first: tidegate version promote mixed 1 uat" in done.stderr
 
 
 def test_what_people_read(served_home: Path, serve: Servers, wait_until: Wait) -> None:

@@ -121,10 +121,12 @@ def _version(version: JSON, role: str) -> None:
     _line("code", output.shown(version["code"]))
     alarm, retraining = version["alarm"], version["retraining"]
     if alarm is not None:
+        from tidegate.monitoring.alarms import sentence
+
         _line(
             "cause",
-            f"alarm {alarm['id']} at {alarm['alarmed_at']} on {alarm['endpoint']}: {alarm['feature']} "
-            f"({alarm['stream']}) of version {alarm['version']} changed since {alarm['began']}",
+            f"alarm {alarm['id']} at {alarm['alarmed_at']} on {alarm['endpoint']}, "
+            f"version {alarm['version']}: {sentence(alarm | alarm['verdict'])}",
         )
     if retraining is not None:
         _line(
