@@ -1,0 +1,55 @@
+"""Blind sets for the models of ``tests/data``, sealed to a key of the test's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from tidegate import sealed
+from tidegate.training import blind_rows
+from tidegate.types import Contract
+
+DATA = Path(__file__).resolve().parents[1] / "data"
+MATRIX = DATA / "matrix.onnx"
+CANARY = 8675309.125
+"""A value that stands in a set and must stand nowhere else."""
+OUTPUTS = [
+    {"name": "label", "datatype": "INT64", "shape": [-1]},
+    {"name": "probabilities", "datatype": "FP32", "shape": [-1, 2]},
+]
+
+
+def contract(**changes: Any) -> Contract:
+    """Of ``matrix.onnx``."""
+    facts = {
+        "inputs": [
+            {"name": "x", "datatype": "FP32", "shape": [-1, 4], "columns": [f"f{each}" for each in range(4)]}
+        ],
+        "outputs": OUTPUTS,
+        "score": {"output": "probabilities", "column": 1},
+    }
+    return Contract.model_validate(facts | changes)
+
+
+def rows(count: int = 403, seed: int = 3) -> pl.DataFrame:
+    """Rows that ``matrix.onnx`` knows something about, with their label ``late``."""
+    x = np.random.default_rng(seed).normal(size=(count, 4)).astype(np.float32)
+    late = (x[:, 0] * x[:, 1] + x[:, 2] > 0).astype(np.int64)
+    columns = {f"f{each}": x[:, each] for each in range(4)}
+    return pl.DataFrame(columns | {"late": late}).with_columns(extra=pl.lit(CANARY))
+
+
+def key(folder: Path) -> tuple[str, str]:
+    """An identity and its recipient; the identity's file lies in ``folder``."""
+    path = folder / "identity.txt"
+    recipient = sealed.keygen(path)
+    return sealed.identity_in(path.read_text()), recipient
+
+
+def write(path: Path, frame: pl.DataFrame, recipient: str, target: str = "late") -> Path:
+    """The rows sealed in a file."""
+    path.write_bytes(sealed.seal(blind_rows.packed(frame, target), [recipient]))
+    return path
