@@ -27,7 +27,7 @@ MATRIX = {
     "create_model": "DS OP",
     "list_models": "DA DW DE DS MV BA OP AU RW AD",
     "get_model": "DA DW DE DS MV BA OP AU RW AD",
-    "put_artifact": "DA DW DE DS OP RW",
+    "put_artifact": "DA DW DE DS MV OP RW",
     "get_artifact": "DA DW DE DS OP RW",
     "register_dataset": "DA DW DE DS RW",
     "list_datasets": "DA DW DE DS MV BA OP AU RW AD",
@@ -39,6 +39,11 @@ MATRIX = {
     "promote_version": "OP",
     "approve_version": "MV",
     "version_gates": "DA DW DE DS MV BA OP AU RW AD",
+    "add_blind_set": "MV",
+    "list_blind_sets": "DA DW DE DS MV BA OP AU RW AD",
+    "judge_blind": "MV",
+    "get_sealed_artifact": "MV",
+    "rank_versions": "DA DW DE DS MV BA OP AU RW AD",
     "retire_version": "OP",
     "as_of": "DA DW DE DS MV BA OP AU RW AD",
     "create_endpoint": "OP",
@@ -46,6 +51,13 @@ MATRIX = {
     "get_endpoint": "DA DW DE DS MV BA OP AU RW AD",
     "set_traffic": "OP AD",
     "get_traffic": "DA DW DE DS MV BA OP AU RW AD",
+    "undo_traffic": "OP AD",
+    "set_policy": "OP",
+    "get_policy": "DA DW DE DS MV BA OP AU RW AD",
+    "challenge": "OP",
+    "steer": "OP",
+    "list_decisions": "DA DW DE DS MV BA OP AU RW AD",
+    "why": "DA DW DE DS MV BA OP AU RW AD",
     "list_deployments": "DA DW DE DS MV BA OP AU RW AD",
     "drift": "DA DW DE DS MV BA OP AU RW AD",
     "check_drift": "OP RW",
@@ -112,10 +124,12 @@ def test_a_new_home_has_an_owner_with_a_key_and_a_scoring_client(rooms: Rooms) -
     assert owner.name == OWNER
     assert Role.ADMINISTRATOR in owner.roles
     assert Role.MODEL_VALIDATOR not in owner.roles
-    for verb in ALLOWED.keys() - {"approve_version"}:
+    others = {"approve_version", "add_blind_set", "judge_blind", "get_sealed_artifact"}
+    for verb in ALLOWED.keys() - others:
         require(owner, verb)
-    with pytest.raises(PermissionDeniedError, match="it needs model_validator"):
-        require(owner, "approve_version")
+    for verb in others:
+        with pytest.raises(PermissionDeniedError, match="it needs model_validator"):
+            require(owner, verb)
     assert rooms.access.principal(LOCAL).roles == {Role.SCORING_CLIENT}
     with pytest.raises(ConflictError):
         rooms.access.found()

@@ -13,10 +13,12 @@ from typer.core import TyperGroup
 from tidegate import __version__
 from tidegate.cli import (
     alarming,
+    blind,
     lifecycle,
     reading,
     registering,
     replaying,
+    rolling,
     routing,
     scoring,
     staging,
@@ -86,10 +88,12 @@ for room in (
     registering,
     staging,
     routing,
+    rolling,
     scoring,
     reading,
     tracing,
     alarming,
+    blind,
     replaying,
 ):
     room.add(app)

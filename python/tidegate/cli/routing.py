@@ -100,7 +100,7 @@ def set_traffic(
     shares = _weights(weights)
     with session(home) as verbs:
         plan = verbs.set_traffic(name, shares, shadow or [], reason, mirror, idempotency_key=once)
-    _show(plan, as_json=as_json)
+    show_plan(plan, as_json=as_json)
 
 
 @traffic.command("show")
@@ -108,10 +108,11 @@ def get_traffic(name: Endpoint, home: Home = None, as_json: Json = False) -> Non
     """Show who answers an endpoint's requests."""
     with session(home) as verbs:
         plan = verbs.get_traffic(name)
-    _show(plan, as_json=as_json)
+    show_plan(plan, as_json=as_json)
 
 
-def _show(plan: dict[str, Any], *, as_json: bool) -> None:
+def show_plan(plan: dict[str, Any], *, as_json: bool) -> None:
+    """A plan as a table, or as JSON."""
     if as_json:
         output.write_json(plan)
         return

@@ -1,4 +1,4 @@
-"""The control process: holds the home, supervises scoring, serves the management API, seals segments."""
+"""The control process: holds the home, supervises scoring, serves the management API, seals, steers."""
 
 from __future__ import annotations
 
@@ -26,6 +26,8 @@ from tidegate.types import SegmentInfo, Value
 
 SEAL_SECONDS = 30.0
 """Between two looks for segments that nobody writes any more."""
+STEER_SECONDS = 60.0
+"""Between two looks for panes of outcomes that are mature."""
 CONTROL = "control"
 """The principal of what the control process does by itself."""
 
@@ -70,7 +72,10 @@ class Control:
                 self._server = _Server(
                     installation, announcements, lambda: on_ready(ready(installation)), until
                 )
-                with _sealing(installation):
+                with (
+                    repeated("sealing", SEAL_SECONDS, lambda: seal_finished(installation)),
+                    repeated("steering", STEER_SECONDS, lambda: steer_mature(installation)),
+                ):
                     self._server.run(sockets=[listener])
             finally:
                 installation.serving = None
@@ -235,24 +240,31 @@ def _listen(installation: Installation, before: ServerInfo | None) -> socket.soc
 
 
 @contextmanager
-def _sealing(installation: Installation) -> Iterator[None]:
-    """Seals finished segments in the background while the server runs."""
+def repeated(name: str, seconds: float, run: Callable[[], None]) -> Iterator[None]:
+    """Runs ``run`` every so many seconds in the background; what it raises is logged, and it runs again."""
     stop = threading.Event()
 
     def work() -> None:
-        while not stop.wait(SEAL_SECONDS):
+        while not stop.wait(seconds):
             try:
-                seal_finished(installation)
+                run()
             except Exception:
-                log.exception("sealing failed")
+                log.exception("failed in the background", work=name)
 
-    thread = threading.Thread(target=work, name="sealing", daemon=True)
+    thread = threading.Thread(target=work, name=name, daemon=True)
     thread.start()
     try:
         yield
     finally:
         stop.set()
         thread.join()
+
+
+def steer_mature(installation: Installation) -> None:
+    """Judges the panes of outcomes that became mature, wherever a policy asks for it."""
+    from tidegate.installation.ladders import steer_all
+
+    steer_all(installation)
 
 
 def seal_finished(installation: Installation) -> None:

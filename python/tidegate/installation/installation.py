@@ -8,13 +8,15 @@ from typing import Literal
 
 from tidegate.installation import evidence, intake, keys, traffic
 from tidegate.installation.alarming import Alarming
+from tidegate.installation.blinding import Blinding
 from tidegate.installation.governance import Governance
 from tidegate.installation.opened import JSON, Actor
 from tidegate.installation.staging import Staging
+from tidegate.installation.steering import Steering
 from tidegate.types import Contract, Signature
 
 
-class Installation(Alarming, Governance, Staging):
+class Installation(Alarming, Blinding, Governance, Staging, Steering):
     """A home that this process holds; close it, or use it as a context manager.
 
     Every verb takes ``principal`` (default: the owner) and ``idempotency_key``: the same request again under

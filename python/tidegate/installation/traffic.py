@@ -75,7 +75,7 @@ def set_traffic(
 def restore(
     opened: OpenHome, *, endpoint: str, generation: int, reason: str, actor: str, record: Record | None = None
 ) -> dict[str, Any]:
-    """Makes the plan of an earlier generation live again, slot for slot; its versions must still be servable."""
+    """Makes the plan of an earlier generation live again, slot for slot, if its versions may still serve."""
     with opened.rolling:
         found = opened.registry.endpoints.get(endpoint)
         plan = opened.registry.deployments.plan_draft(endpoint, generation)
@@ -101,7 +101,7 @@ def _bring(
     actor: str,
     record: Record | None,
 ) -> dict[str, Any]:
-    """Commits a plan, with what ``record`` writes about its generation in the same transaction, and publishes."""
+    """Commits a plan, and what ``record`` writes of its generation in the same transaction; publishes."""
     deployments = opened.registry.deployments
     before, earlier = deployments.document(), _live_draft(opened, found)
     document = rollout.deployment(

@@ -92,7 +92,7 @@ def labels(home: Path, endpoint: str, ids: tuple[str, str] | None = None) -> pl.
     observed = pl.coalesce("observed_at", "received_at")
     frame = _spool(home / "labels", endpoint, LABELS)
     if ids is not None:
-        frame = frame.filter(pl.col("prediction_id").is_between(*ids))
+        frame = frame.filter(pl.col("prediction_id").is_between(pl.lit(ids[0]), pl.lit(ids[1])))
     return (
         frame.sort("received_at", maintain_order=True)
         .unique("event_id", keep="first", maintain_order=True)

@@ -12,7 +12,7 @@ from tidegate.types import Decision, Edge
 
 
 class Decisions:
-    """The table ``decisions``. Every change of traffic that a decision made is in the audit trail and lineage."""
+    """The table ``decisions``; each has an audit entry, and an edge to the deployment that it made."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
@@ -32,8 +32,8 @@ class Decisions:
     ) -> Decision:
         """Keeps a decision about the endpoint with the id ``endpoint``.
 
-        ``at`` is the event time up to which was looked, ``generation`` the deployment that it made, ``causes``
-        are the nodes of the lineage that it was made because of.
+        ``at`` is the event time up to which was looked, ``generation`` the deployment that it made,
+        ``causes`` are the nodes of the lineage that it was made because of.
         """
         with self._ledger.database.transaction() as transaction:
             row: Row = {

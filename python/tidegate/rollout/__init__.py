@@ -1,4 +1,4 @@
-"""Diversion of traffic: plans and their slots, the evidence from outcomes, and the ladder that they move on."""
+"""Diversion of traffic: plans and their slots, evidence from outcomes, and the ladder that versions climb."""
 
 from __future__ import annotations
 
@@ -11,13 +11,19 @@ from tidegate.rollout.plans import (
     draft,
     following,
 )
+from tidegate.rollout.policy import Floor, Guards, Policy
+from tidegate.rollout.recheck import recheck
 
 __all__ = [
     "SLOTS",
     "TOLERANCE",
+    "Floor",
+    "Guards",
+    "Policy",
     "check_fit",
     "check_weights",
     "deployment",
     "draft",
     "following",
+    "recheck",
 ]

@@ -18,7 +18,7 @@ LN_LIMIT = 700.0
 
 
 def log_sum_exp(terms: Sequence[float]) -> float:
-    """ln of the sum of exponentials; -inf for no terms."""
+    """The log of the sum of exponentials; -inf for no terms."""
     top = max(terms, default=-math.inf)
     if math.isinf(top):
         return top
@@ -26,7 +26,7 @@ def log_sum_exp(terms: Sequence[float]) -> float:
 
 
 def ln_mean(terms: Sequence[float]) -> float:
-    """ln of the mean of exponentials, within the limits of what is stored."""
+    """The log of the mean of exponentials, within the limits of what is stored."""
     return max(-LN_LIMIT, min(LN_LIMIT, log_sum_exp(terms) - math.log(len(terms))))
 
 
@@ -73,7 +73,7 @@ class Stratified(Value):
 
 
 def _ln_ratio(y: float, n: float, p: float, q: float) -> float:
-    """ln of the likelihood of sum ``y`` of ``n`` Bernoulli outcomes under ``p`` over that under ``q``."""
+    """The log likelihood ratio of ``p`` to ``q`` for ``n`` Bernoulli outcomes with sum ``y``."""
     return y * math.log(p / q) + (n - y) * math.log((1 - p) / (1 - q))
 
 

@@ -1,4 +1,4 @@
-"""The floor: whether the champion's mean loss rose above what the policy allows, at whatever time it began."""
+"""The floor: whether the champion's mean loss rose above what the policy allows, and about when."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ class FloorWatch(Value):
     def add(self, keys: int, loss: float, threshold: float) -> tuple[FloorWatch, Mark]:
         """One more pane of ``keys`` labelled keys (at least 1) with losses in [0, 1] that sum to ``loss``.
 
-        The null of a window is that the mean loss was at most ``threshold`` in each of its panes. The e-values
-        of the windows, 0 for those that are not full yet, are averaged: each check's average has an expectation
-        of at most 1.
+        The null of a window is that the mean loss was at most ``threshold`` in each of its panes. The
+        e-values of the windows, 0 for those that are not full yet, are averaged: each check's average has an
+        expectation of at most 1.
         """
         panes = (*self.panes, (keys, loss))[-WINDOWS[-1] :]
         found: list[tuple[float, int, float]] = []

@@ -1,4 +1,4 @@
-"""The evidence-gated ladder: from what was known and what a pane says to a decision, with no clock and no files.
+"""The evidence-gated ladder: from what was known and what a pane says to a decision; no clock, no files.
 
 ``STATISTICS`` 11.3: a challenger worse by eps gets more than ``explore_cap`` with a chance of at most alpha,
 ever; one that is not better gets more than ``ni_cap`` with at most alpha; one not worse by eps is rolled back

@@ -1,14 +1,16 @@
-"""Evidence from rows that two versions have both scored: bets on the mean of the differences of their losses."""
+"""Evidence from rows that two versions have both scored: bets on the mean difference of their losses."""
 
 from __future__ import annotations
 
 import math
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from tidegate.rollout.evidence import ln_mean
 from tidegate.types import Value
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 BETS = (0.1, 0.25, 0.5, 0.75, 0.95)
 """Shares of the largest bet that can't be lost whole."""
@@ -22,6 +24,8 @@ def ln_bets(differences: NDArray[np.float64], mean: float) -> Logs:
     A bet lambda multiplies by 1 + lambda (d - mean), lambda = share / (1 + mean), which is never below
     1 - 0.95 and has an expectation of at most 1 while E[d | past] <= mean (Waudby-Smith and Ramdas 2024).
     """
+    import numpy as np
+
     room = 1.0 + mean
     sums = [math.fsum(np.log1p(share / room * (differences - mean)).tolist()) for share in BETS]
     return (sums[0], sums[1], sums[2], sums[3], sums[4])

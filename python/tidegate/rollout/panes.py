@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import numpy as np
 import polars as pl
@@ -17,13 +16,15 @@ from tidegate.rollout.state import (
     Challenger,
     Exposed,
     Facts,
+    Lives,
     PairFacts,
     Pane,
     State,
     VersionFacts,
+    begin_of,
+    pane_of,
 )
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LONG_GAP = 31
 """Empty panes in a row above which they count as one."""
 COLUMNS = (
@@ -43,39 +44,8 @@ Weights = Callable[[int], dict[str, float]]
 """The weights of the plan that held in a generation."""
 
 
-@dataclass(frozen=True)
-class Lives:
-    """Which versions the plan has now: weights of those that answer, shadows, and who may answer."""
-
-    weights: dict[str, float]
-    shadows: tuple[str, ...]
-    mirror: bool
-    barred: frozenset[str] = frozenset()
-    """Versions whose stage does not let them answer."""
-
-    def facts(self) -> dict[str, VersionFacts]:
-        """What is known of each version before any row was looked at."""
-        shares: dict[str, float | None] = {**self.weights, **dict.fromkeys(self.shadows)}
-        return {
-            number: VersionFacts(
-                share=share, shadow=number in self.shadows, may_answer=number not in self.barred
-            )
-            for number, share in sorted(shares.items(), key=lambda item: int(item[0]))
-        }
-
-
-def pane_of(moment: datetime, length: timedelta) -> int:
-    """The number of the pane that a moment lies in; panes begin at multiples of ``length`` since 1970 UTC."""
-    return (moment - _EPOCH) // length
-
-
-def begin_of(index: int, length: timedelta) -> datetime:
-    """When a pane begins."""
-    return _EPOCH + index * length
-
-
 def prepared(scored: pl.LazyFrame, loss: Loss, threshold: float) -> pl.DataFrame:
-    """Labelled log rows with their ``unit`` and ``loss``, in an order that the arrival of labels can't change.
+    """Labelled log rows with ``unit`` and ``loss``, in an order that the arrival of labels can't change.
 
     Requests that asked for their version by name are left out. The unit is the routing key; a request without
     one is its own. ``loss`` lies in [0, 1] and is null without a score or a label in [0, 1].
@@ -122,10 +92,10 @@ class Panes:
         now: datetime,
         begin: datetime | None = None,
     ) -> None:
-        """``rows`` of :func:`prepared` from ``begin`` on (None: from the first), ``earlier`` of :func:`seen_keys`."""
+        """``rows`` of :func:`prepared` from ``begin`` on, ``earlier`` keys of :func:`seen_keys`."""
         self._policy, self._now = policy, now
         self._first = None if begin is None else pane_of(begin, policy.pane)
-        index = ((pl.col("event_time") - _EPOCH) // policy.pane).cast(pl.Int64)
+        index = pl.col("event_time").dt.epoch("us") // (policy.pane // timedelta(microseconds=1))
         self._rows = rows.with_columns(pane=index)
         self._seen = earlier
 
@@ -153,7 +123,7 @@ class Panes:
         )
 
     def facts(self, pane: Pane, rows: pl.DataFrame, state: State, lives: Lives, weights: Weights) -> Facts:
-        """What a pane's rows say under a state that has adopted the plan; its keys count as seen from then."""
+        """What a pane's rows say under a state that has adopted the plan; its keys are seen from then on."""
         champion = str(state.champion)
         found = Facts(
             pane=pane,

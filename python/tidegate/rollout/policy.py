@@ -123,8 +123,8 @@ class Policy(Value):
     def level(self, challengers: int, trial: int) -> float:
         """ln(1/alpha) for one of ``challengers`` at once, at its ``trial``-th try.
 
-        A version's first try has the whole alpha; the later ones have alpha / (j (j + 1)) each, which together
-        is at most half of it.
+        A version's first try has the whole alpha; the later ones have alpha / (j (j + 1)) each, together at
+        most half of it.
         """
         alpha = self.alpha / max(challengers, 1)
         return -math.log(alpha if trial <= 1 else alpha / (trial * (trial + 1)))

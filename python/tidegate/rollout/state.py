@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
+
+from pydantic import Field
 
 from tidegate.rollout.evidence import LN_LIMIT, Stratified, srm_ln_e
 from tidegate.rollout.floor import FloorWatch
@@ -11,6 +14,7 @@ from tidegate.rollout.paired import Pairs
 from tidegate.rollout.policy import Policy
 from tidegate.types import Value
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Phase = Literal["shadow", "climb", "closed", "inconclusive"]
 
 
@@ -78,8 +82,8 @@ class Facts(Value):
 
     pane: Pane
     versions: dict[str, VersionFacts]
-    pairs: dict[str, PairFacts] = {}
-    assignments: list[Assignment] = []
+    pairs: dict[str, PairFacts] = Field(default_factory=dict)
+    assignments: list[Assignment] = Field(default_factory=list)
     mirror: bool = False
     """Whether the plan lets versions score what others answer."""
 
@@ -87,6 +91,37 @@ class Facts(Value):
     def empty(self) -> bool:
         """Whether nothing was answered."""
         return not any(version.answered for version in self.versions.values())
+
+
+@dataclass(frozen=True)
+class Lives:
+    """Which versions the plan has now: weights of those that answer, shadows, and who may answer."""
+
+    weights: dict[str, float]
+    shadows: tuple[str, ...]
+    mirror: bool
+    barred: frozenset[str] = frozenset()
+    """Versions whose stage does not let them answer."""
+
+    def facts(self) -> dict[str, VersionFacts]:
+        """What is known of each version before any row was looked at."""
+        shares: dict[str, float | None] = {**self.weights, **dict.fromkeys(self.shadows)}
+        return {
+            number: VersionFacts(
+                share=share, shadow=number in self.shadows, may_answer=number not in self.barred
+            )
+            for number, share in sorted(shares.items(), key=lambda item: int(item[0]))
+        }
+
+
+def pane_of(moment: datetime, length: timedelta) -> int:
+    """The number of the pane that a moment lies in; panes begin at multiples of ``length`` since 1970 UTC."""
+    return (moment - _EPOCH) // length
+
+
+def begin_of(index: int, length: timedelta) -> datetime:
+    """When a pane begins."""
+    return _EPOCH + index * length
 
 
 class Contest(Value):
@@ -142,7 +177,7 @@ class Challenger(Value):
         return self.phase in {"shadow", "climb"}
 
     def evidence(self, policy: Policy) -> tuple[float, float, float]:
-        """ln E of NI, SUP and HARM by the policy's kind of evidence."""
+        """Log evidence of NI, SUP and HARM by the policy's kind of evidence."""
         if policy.evidence == "paired":
             return self.pairs.ln_ni, self.pairs.ln_sup, self.pairs.ln_harm
         if self.contest is None:

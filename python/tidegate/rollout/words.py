@@ -41,8 +41,8 @@ def placed(shadows: Sequence[str], mirror: bool) -> str:
 def frozen(ln_srm: float) -> str:
     """The shares of keys are not as planned."""
     return (
-        f"keys are not divided as planned (evidence {odds(ln_srm)}): the log may lack rows. Nothing moves until "
-        "somebody sets the policy again"
+        f"keys are not divided as planned (evidence {odds(ln_srm)}): the log may lack rows. Nothing moves "
+        "until somebody sets the policy again: tidegate rollout set-policy"
     )
 
 
@@ -97,8 +97,8 @@ def shadowing(known: Challenger, policy: Policy) -> str:
             "that it must have been scored on before it answers"
         )
     return (
-        f"version {known.version} shadows: evidence {odds(known.pairs.ln_harm)} that it is worse by more than "
-        f"{policy.eps:g} must fall below 3 to 1 before it answers"
+        f"version {known.version} shadows: evidence {odds(known.pairs.ln_harm)} that it is worse by more "
+        f"than {policy.eps:g} must fall below 3 to 1 before it answers"
     )
 
 
@@ -110,8 +110,8 @@ def barred(version: str) -> str:
 def cooling(known: Challenger) -> str:
     """The last move is too fresh."""
     return (
-        f"version {known.version} stays at {known.share:.2%} for {_panes(known.cooldown)} more after its last "
-        "move"
+        f"version {known.version} stays at {known.share:.2%} for {_panes(known.cooldown)} more after its "
+        "last move"
     )
 
 
@@ -161,7 +161,8 @@ def shown(known: Challenger, policy: Policy) -> str:
 
 def stepped(known: Challenger, share: float, because: str) -> str:
     """A step up or down."""
-    return f"version {known.version} goes from {known.share:.2%} to {share:.2%}: {because}"
+    before = f"{known.share:.2%}" if known.share else "shadow"
+    return f"version {known.version} goes from {before} to {share:.2%}: {because}"
 
 
 def crowned(known: Challenger, old: str, policy: Policy) -> str:
