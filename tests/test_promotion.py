@@ -15,7 +15,6 @@ import tidegate
 from tidegate import Installation
 from tidegate.errors import (
     ConflictError,
-    InternalError,
     InvalidInputError,
     NotFoundError,
     PermissionDeniedError,
@@ -126,7 +125,11 @@ def test_every_gate_that_failed_is_told_at_once(house: Installation) -> None:
 def test_the_maker_cannot_approve_whatever_their_roles(house: Installation) -> None:
     house.access.create_principal("max", ["data_scientist", "model_validator", "operator"], principal="owner")
     submit(house, by="max")
-    with pytest.raises(PermissionDeniedError, match="max registered version 1 of delay and can't approve it"):
+    with pytest.raises(
+        PermissionDeniedError,
+        match="max registered version 1 of delay and can't approve it; somebody else must who is "
+        "model_validator: tidegate key create NAME --role model_validator",
+    ):
         house.approve_version("delay", "1", "production", principal="max")
     submit(house, "two")
     house.approve_version("delay", "2", "production", principal="max")
@@ -154,7 +157,9 @@ def test_an_approval_is_of_one_digest_and_one_stage(house: Installation) -> None
     promote(house, "2", "uat")
     with pytest.raises(PreconditionError, match="gate approval has not passed"):
         promote(house, "2", "production")
-    with pytest.raises(PreconditionError, match="no move to uat needs an approval"):
+    with pytest.raises(
+        PreconditionError, match="no move to uat needs an approval: tidegate version promote delay 1"
+    ):
         house.approve_version("delay", "1", "uat", principal="vera")
 
 
@@ -171,10 +176,27 @@ def test_what_was_changed_after_the_approval_goes_nowhere(house: Installation, h
     with sqlite3.connect(home / "registry.db") as connection:
         connection.execute("UPDATE versions SET manifest = ?", [changed])
     connection.close()
-    with pytest.raises(InternalError, match="the manifest of version 1 of delay was changed"):
+    with pytest.raises(PreconditionError) as refused:
         promote(house, "1", "uat")
-    with pytest.raises(InternalError, match="was changed"):
+    assert str(refused.value) == (
+        "version 1 of delay is not what its digest binds any more, so no gate and no approval holds for it: "
+        "the manifest of version 1 of delay was changed; tidegate version register delay --onnx FILE"
+    )
+    with pytest.raises(PreconditionError, match="was changed"):
         approve(house)
+
+
+@pytest.mark.parametrize("harm", ["changed", "missing"])
+def test_a_graph_that_is_another_goes_nowhere(house: Installation, harm: str) -> None:
+    made = submit(house)
+    approve(house)
+    graph = house.artifacts.path(made["manifest"]["onnx"])
+    graph.unlink()
+    if harm == "changed":
+        graph.write_bytes(b"another graph")
+    said = "ARTIFACT_HASH_MISMATCH" if harm == "changed" else "there is no artifact"
+    with pytest.raises(PreconditionError, match=f"not what its digest binds any more.*{said}"):
+        promote(house, "1", "uat")
 
 
 def test_what_is_stored_gives_the_same_verdicts(house: Installation, home: Path) -> None:

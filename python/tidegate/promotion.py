@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from tidegate import gates
 from tidegate.access import Principal, Role
-from tidegate.errors import InvalidInputError, PermissionDeniedError, PreconditionError, SettingsError
+from tidegate.errors import (
+    ArtifactCorruptError,
+    InternalError,
+    InvalidInputError,
+    NotFoundError,
+    PermissionDeniedError,
+    PreconditionError,
+    SettingsError,
+)
+from tidegate.gates import BlindEvidence, Candidate, Evidence
 from tidegate.registry import Registry
 from tidegate.settings import Settings
-from tidegate.types import Approval, Move, Rule, Verdict, VersionInfo
+from tidegate.types import BlindResult, BlindSet, Move, Rule, Verdict, VersionInfo
 
 _NO_APPROVERS = frozenset({Role.ADMINISTRATOR, Role.SCORING_CLIENT, Role.RETRAINING_WORKER})
 """Roles that can't be made approvers: who hands out keys, and programs."""
@@ -42,15 +52,17 @@ class Promoter:
     ) -> dict[str, Any]:
         """Moves a version to ``stage``.
 
-        Raises :class:`PreconditionError` when the move isn't allowed, a gate has not passed or the version
-        answers requests that its new stage may not; the message says what would satisfy it.
+        Raises :class:`PreconditionError` when the move isn't allowed, a gate has not passed, the version
+        answers requests that its new stage may not, or (``stages.best_only``) a better one passes as well;
+        the message says what would satisfy it.
         """
         self._check_stage(stage)
         version = self._registry.versions.get(model, number)
-        self._registry.versions.verify(version.digest)
+        self._require_whole(version)
         with self._registry.transaction():
             version = self._registry.versions.by_digest(version.digest)
             move, verdicts = self._passed(version, stage)
+            self._require_best(version, stage)
             self._require_not_live(version, stage)
             made = self._registry.stages.move(
                 version.digest,
@@ -69,14 +81,18 @@ class Promoter:
         """Says a named yes to a version in a stage; whoever registered it is refused."""
         self._check_stage(stage)
         if not any("approval" in move.gates for move in self._policy.moves if move.to == stage):
-            raise PreconditionError(f"no move to {stage} needs an approval")
+            raise PreconditionError(
+                f"no move to {stage} needs an approval: "
+                f"tidegate version promote {shlex.join([model, number, stage])} --reason WHY"
+            )
         version = self._registry.versions.get(model, number)
-        self._registry.versions.verify(version.digest)
+        self._require_whole(version)
         roles = principal.roles & self._approvers
         if version.created_by == principal.name:
             raise PermissionDeniedError(
                 f"{principal.name} registered {_name(version)} and can't approve it; "
-                f"somebody else must who is {self._who()}"
+                f"somebody else must who is {self._who()}: "
+                f"tidegate key create NAME --role {min(self._approvers)}"
             )
         if not roles:
             raise PermissionDeniedError(f"{principal.name} may not approve: it needs {self._who()}")
@@ -110,12 +126,18 @@ class Promoter:
                 made.to_json()
                 | {
                     "holds": gates.agree(
-                        made.verdicts, gates.judge(made.rule, _evidence(version, made.to_stage, approvals))
+                        made.verdicts,
+                        gates.judge(made.rule, self._evidence(version, made.to_stage, made.created_at)),
                     )
                 }
                 for made in history
             ],
         }
+
+    def candidates(self, model: str, stage: str, by: str) -> list[Candidate]:
+        """A model's versions, oldest first: the figure ``by``, and what keeps each from ``stage``."""
+        self._check_stage(stage)
+        return [self._candidate(version, stage, by) for version in self._registry.versions.all(model)]
 
     def require_retirable(self, version: VersionInfo) -> str:
         """The stage that a version retires to; :class:`PreconditionError` when it can't move there."""
@@ -157,6 +179,16 @@ class Promoter:
                         f"{' or '.join(stages)} (require_production); {self._first_step(version, stages)}"
                     )
 
+    def _require_whole(self, version: VersionInfo) -> None:
+        """Refuses a version whose stored parts are no longer those that its digest binds."""
+        try:
+            self._registry.versions.verify(version.digest)
+        except (ArtifactCorruptError, InternalError, NotFoundError) as error:
+            raise PreconditionError(
+                f"{_name(version)} is not what its digest binds any more, so no gate and no approval holds for "
+                f"it: {error}; tidegate version register {shlex.quote(version.model)} --onnx FILE"
+            ) from error
+
     def _outlook(self, version: VersionInfo, move: Move) -> dict[str, Any]:
         verdicts = self._judge(version, move)
         rows = [
@@ -166,8 +198,53 @@ class Promoter:
         return {"to": move.to, "open": all(verdict.passed for verdict in verdicts), "gates": rows}
 
     def _judge(self, version: VersionInfo, move: Move) -> list[Verdict]:
-        approvals = self._registry.stages.approvals(version.digest)
-        return gates.judge(self._rule(move), _evidence(version, move.to, approvals))
+        return gates.judge(self._rule(move), self._evidence(version, move.to))
+
+    def _evidence(self, version: VersionInfo, stage: str, until: datetime | None = None) -> Evidence:
+        """What is stored about a version; of blind sets what was there at ``until``."""
+        blind = self._registry.blind.of_version(version.model, version.digest, until)
+        return Evidence(
+            digest=version.digest,
+            maker=version.created_by,
+            stage=stage,
+            metrics=version.manifest["metrics"],
+            conversion=version.manifest["conversion"],
+            approvals=self._registry.stages.approvals(version.digest),
+            blind=[_blind(found, result) for found, result in blind],
+        )
+
+    def _candidate(self, version: VersionInfo, stage: str, by: str) -> Candidate:
+        evidence = self._evidence(version, stage)
+        found = Candidate(
+            version=version.version,
+            digest=version.digest,
+            stage=version.stage,
+            value=gates.figure(by, evidence),
+        )
+        move = gates.find(self._policy.moves, version.stage, stage)
+        if move is None:
+            return found.model_copy(update={"says": f"no move leads from {version.stage} to {stage}"})
+        verdicts = [each for each in gates.judge(self._rule(move), evidence) if each.gate != "approval"]
+        says = self._missing(version, move, verdicts)
+        if not says and found.value is None:
+            says = f"it has no {by}"
+        return found.model_copy(update={"verdicts": tuple(verdicts), "says": says})
+
+    def _require_best(self, version: VersionInfo, stage: str) -> None:
+        """Under ``best_only``, a stage that answers is for the best of those that pass."""
+        if not self._policy.best_only or stage not in self._policy.answering:
+            return
+        by = self._policy.best_by
+        best = gates.ranked(self.candidates(version.model, stage, by), by)
+        if best and best[0].digest == version.digest:
+            return
+        why = (
+            f"version {best[0].version} passes as well and goes first ({by} is {best[0].value:.4g}); see"
+            if best
+            else f"it has no {by}, by which the best goes on; see"
+        )
+        show = f"tidegate version rank {shlex.quote(version.model)} --to {stage} --by {by}"
+        raise PreconditionError(f"{_name(version)} can't move to {stage} (stages.best_only): {why}: {show}")
 
     def _rule(self, move: Move) -> Rule:
         return Rule(
@@ -232,6 +309,8 @@ class Promoter:
         """The command that would satisfy a gate."""
         if verdict.gate == "approval":
             return f"{_command('approve', version, move.to)} (as {self._who()}, not {version.created_by})"
+        if verdict.gate.startswith(gates.BLIND) and verdict.figures["result"] is None:
+            return self._blind_remedy(version, verdict.figures["set"])
         wanted = (
             "a model whose conversion is faithful"
             if verdict.gate == "conversion"
@@ -239,6 +318,15 @@ class Promoter:
         )
         name = shlex.quote(version.model)
         return f"{wanted} is needed: tidegate version register {name} --onnx FILE --facts FACTS"
+
+    def _blind_remedy(self, version: VersionInfo, name: str | None) -> str:
+        model, judge = shlex.quote(version.model), shlex.join([version.model, version.version])
+        does = (
+            f"add NAME {model} FILE.age"
+            if name is None
+            else f"judge {shlex.quote(name)} {judge} --identity FILE"
+        )
+        return f"tidegate blind {does} (as {Role.MODEL_VALIDATOR}, not {version.created_by})"
 
     def _first_step(self, version: VersionInfo, goals: Collection[str]) -> str:
         """The move that leads on, after what its gates still lack."""
@@ -262,12 +350,10 @@ def _command(verb: str, version: VersionInfo, stage: str) -> str:
     return f"tidegate version {verb} {words} --reason WHY"
 
 
-def _evidence(version: VersionInfo, stage: str, approvals: list[Approval]) -> gates.Evidence:
-    return gates.Evidence(
-        digest=version.digest,
-        maker=version.created_by,
-        stage=stage,
-        metrics=version.manifest["metrics"],
-        conversion=version.manifest["conversion"],
-        approvals=approvals,
+def _blind(found: BlindSet, result: BlindResult | None) -> BlindEvidence:
+    evidence = BlindEvidence(name=found.name, added_by=found.created_by)
+    if result is None:
+        return evidence
+    return evidence.model_copy(
+        update={"result": result.id, "judged_by": result.created_by, "figures": result.figures}
     )

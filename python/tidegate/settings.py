@@ -114,6 +114,14 @@ class StageSettings(_Section):
     require_metrics: bool = Field(
         default=False, description="whether a bound fails for a version that has no metrics at all"
     )
+    best_only: bool = Field(
+        default=False, description="whether of the versions that pass only the best moves where it may answer"
+    )
+    best_by: str = Field(
+        default="blind.auc",
+        min_length=1,
+        description="by which metric; blind. means the newest blind set's figure",
+    )
 
     @field_validator("moves", "answering", "shadowing")
     @classmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ DATA = Path(__file__).resolve().parents[1] / "data"
 MATRIX = DATA / "matrix.onnx"
 CANARY = 8675309.125
 """A value that stands in a set and must stand nowhere else."""
+TEXT = "canary-of-row-17"
+"""The same as text, in rows that a test writes with it."""
 OUTPUTS = [
     {"name": "label", "datatype": "INT64", "shape": [-1]},
     {"name": "probabilities", "datatype": "FP32", "shape": [-1, 2]},
@@ -39,7 +42,7 @@ def rows(count: int = 403, seed: int = 3) -> pl.DataFrame:
     x = np.random.default_rng(seed).normal(size=(count, 4)).astype(np.float32)
     late = (x[:, 0] * x[:, 1] + x[:, 2] > 0).astype(np.int64)
     columns = {f"f{each}": x[:, each] for each in range(4)}
-    return pl.DataFrame(columns | {"late": late}).with_columns(extra=pl.lit(CANARY))
+    return pl.DataFrame(columns | {"late": late}).with_columns(extra=pl.lit(CANARY), text=pl.lit(TEXT))
 
 
 def key(folder: Path) -> tuple[str, str]:
@@ -47,6 +50,12 @@ def key(folder: Path) -> tuple[str, str]:
     path = folder / "identity.txt"
     recipient = sealed.keygen(path)
     return sealed.identity_in(path.read_text()), recipient
+
+
+def told(identity: str, frame: pl.DataFrame) -> list[bytes]:
+    """What must stand in no file of a home: the identity, values, and the rows as they were packed."""
+    packed = blind_rows.packed(frame, "late")
+    return [identity.encode(), TEXT.encode(), str(CANARY).encode(), struct.pack("<d", CANARY), packed[:200]]
 
 
 def write(path: Path, frame: pl.DataFrame, recipient: str, target: str = "late") -> Path:

@@ -6,8 +6,24 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeGuard
 
+from pydantic import Field
+
 from tidegate.errors import InvalidInputError
 from tidegate.types import Approval, Rule, Value, Verdict
+
+BLIND = "blind."
+"""How a gate begins whose metric is a figure of the model's newest blind set."""
+
+
+class BlindEvidence(Value):
+    """A blind set of the model, and what it said of the version."""
+
+    name: str
+    added_by: str
+    result: int | None = None
+    """The result's id; None when the version was not judged by this set."""
+    judged_by: str | None = None
+    figures: dict[str, Any] = Field(default_factory=dict)
 
 
 class Evidence(Value):
@@ -24,6 +40,8 @@ class Evidence(Value):
     conversion: dict[str, Any]
     """As the manifest has it."""
     approvals: list[Approval]
+    """Oldest first."""
+    blind: list[BlindEvidence] = Field(default_factory=list)
     """Oldest first."""
 
 
@@ -46,6 +64,8 @@ def _verdict(gate: str, rule: Rule, evidence: Evidence) -> Verdict:
         passed, says, figures = _conversion(rule, evidence.conversion)
     elif gate == "approval":
         passed, says, figures = _approval(rule, evidence)
+    elif gate.startswith(BLIND):
+        passed, says, figures = _blind(gate, evidence)
     else:
         passed, says, figures = _bound(gate, rule, evidence.metrics)
     return Verdict(gate=gate, digest=evidence.digest, passed=passed, figures=figures, says=says)
@@ -68,7 +88,7 @@ def _conversion(rule: Rule, found: Mapping[str, Any]) -> Found:
     figures: dict[str, Any] = {name: found.get(name) for name in names}
     figures["allowed"] = rule.conversion_tolerance
     rows, difference, differing, tolerance = (figures[name] for name in names)
-    if not (_is_count(rows) and _is_count(differing) and _is_number(difference) and _is_number(tolerance)):
+    if not (_is_count(rows) and _is_count(differing) and is_number(difference) and is_number(tolerance)):
         return False, "the manifest has no figures of a conversion", figures
     faithful = (
         rows > 0
@@ -85,20 +105,60 @@ def _conversion(rule: Rule, found: Mapping[str, Any]) -> Found:
 
 def _bound(gate: str, rule: Rule, metrics: Mapping[str, Any]) -> Found:
     """``metric >= number`` or ``metric <= number``; a version without any metric is let by unless told."""
-    try:
-        metric, sign, text = gate.split()
-        bound = float(text)
-    except ValueError:
-        raise InvalidInputError(f"there is no gate {gate!r}") from None
+    metric, sign, bound = _parsed(gate)
     value = metrics.get(metric)
     figures = {"metric": metric, "value": value, "bound": bound, "metrics": len(metrics)}
     if not metrics:
         return not rule.require_metrics, "not judged: the version has no metrics", figures
-    if not _is_number(value):
-        known = ", ".join(sorted(name for name in metrics if _is_number(metrics[name]))) or "none"
+    if not is_number(value):
+        known = ", ".join(sorted(name for name in metrics if is_number(metrics[name]))) or "none"
         return False, f"the manifest has no number {metric}; it has {known}", figures
     passed = value >= bound if sign == ">=" else value <= bound
     return passed, f"{metric} is {value:.4g}", figures
+
+
+def newest_blind(evidence: Evidence) -> BlindEvidence | None:
+    """The newest blind set that the version's maker did not add; a result that the maker gave is none."""
+    others = [found for found in evidence.blind if found.added_by != evidence.maker]
+    if not others:
+        return None
+    newest = others[-1]
+    if newest.judged_by == evidence.maker:
+        return BlindEvidence(name=newest.name, added_by=newest.added_by)
+    return newest
+
+
+def _blind(gate: str, evidence: Evidence) -> Found:
+    """A bound on a figure of the newest blind set; without a result it has not passed."""
+    metric, sign, bound = _parsed(gate)
+    newest = newest_blind(evidence)
+    figures: dict[str, Any] = {
+        "metric": metric,
+        "value": None,
+        "bound": bound,
+        "set": newest.name if newest else None,
+        "result": newest.result if newest else None,
+    }
+    if newest is None:
+        return False, "the model has no blind set that its maker did not add", figures
+    if newest.result is None:
+        return False, f"blind set {newest.name} has not judged it", figures
+    if "failed" in newest.figures:
+        return False, f"on blind set {newest.name} it failed: {newest.figures['failed']}", figures
+    value = newest.figures.get(metric.removeprefix(BLIND))
+    figures["value"] = value
+    if not is_number(value):
+        return False, f"a blind set has no figure {metric}; it has {', '.join(newest.figures)}", figures
+    passed = value >= bound if sign == ">=" else value <= bound
+    return passed, f"{metric} is {value:.4g} on blind set {newest.name}", figures
+
+
+def _parsed(gate: str) -> tuple[str, str, float]:
+    try:
+        metric, sign, text = gate.split()
+        return metric, sign, float(text)
+    except ValueError:
+        raise InvalidInputError(f"there is no gate {gate!r}") from None
 
 
 def _approval(rule: Rule, evidence: Evidence) -> Found:
@@ -123,5 +183,6 @@ def _is_count(value: Any) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
-def _is_number(value: Any) -> TypeGuard[float]:
+def is_number(value: Any) -> TypeGuard[float]:
+    """Whether a figure is one: finite, and no truth value."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 
 from tidegate.registry.alarms import Alarms
+from tidegate.registry.blind import Blind
 from tidegate.registry.datasets import Datasets
 from tidegate.registry.decisions import Decisions
 from tidegate.registry.deployments import Deployments
@@ -44,6 +45,7 @@ class Registry:
         self.policies = Policies(ledger)
         self.decisions = Decisions(ledger)
         self.segments = Segments(ledger)
+        self.blind = Blind(ledger)
         self.alarms = Alarms(ledger)
         self.idempotency = Idempotency(ledger)
         self._database = database
