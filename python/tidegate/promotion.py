@@ -185,8 +185,8 @@ class Promoter:
             self._registry.versions.verify(version.digest)
         except (ArtifactCorruptError, InternalError, NotFoundError) as error:
             raise PreconditionError(
-                f"{_name(version)} is not what its digest binds any more, so no gate and no approval holds for "
-                f"it: {error}; tidegate version register {shlex.quote(version.model)} --onnx FILE"
+                f"{_name(version)} is not what its digest binds any more, so no gate and no approval holds "
+                f"for it: {error}; tidegate version register {shlex.quote(version.model)} --onnx FILE"
             ) from error
 
     def _outlook(self, version: VersionInfo, move: Move) -> dict[str, Any]:
