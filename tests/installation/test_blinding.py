@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.people import GOOD, keys
-from tests.training.blind_sets import MATRIX, contract, key, rows, told, write
+from tests.people import keys
+from tests.training.blind_sets import contract, key, rows, submit, told, write
 
 import tidegate
 from tidegate import Installation
@@ -29,10 +29,6 @@ moves = [
     { from = "production", to = "uat", gates = [] },
 ]
 """
-SIGNATURE = {
-    "inputs": [{"name": "x", "datatype": "FP32", "shape": [-1, 4]}],
-    "outputs": contract().to_json()["outputs"],
-}
 
 
 @pytest.fixture
@@ -54,17 +50,6 @@ def sealed(tmp_path: Path) -> tuple[Path, str]:
     return write(tmp_path / "may.age", rows(), recipient), identity
 
 
-def candidate(house: Installation, name: str = "one", by: str = "ada", **changes: Any) -> str:
-    """The number of a version over ``matrix.onnx``, in uat."""
-    if not house.list_models():
-        house.create_model("delay", principal="ada")
-    onnx = house.put_artifact(MATRIX, principal="ada")["digest"]
-    facts = GOOD | {"signature": SIGNATURE, "contract": contract(), "recipe": {"name": name}} | changes
-    number = str(house.register_version("delay", onnx, principal=by, **facts)["version"])
-    house.promote_version("delay", number, "uat", principal="otto")
-    return number
-
-
 def judge(house: Installation, identity: str, number: str = "1", who: str = "vera") -> dict[str, Any]:
     return house.judge_blind("may", number, identity, principal=who)
 
@@ -73,7 +58,7 @@ def test_a_version_is_judged_by_rows_that_nobody_reads(
     house: Installation, sealed: tuple[Path, str], home: Path
 ) -> None:
     path, identity = sealed
-    candidate(house)
+    submit(house)
     with pytest.raises(PreconditionError) as refused:
         house.promote_version("delay", "1", "production", principal="otto")
     assert str(refused.value).endswith(
@@ -108,7 +93,7 @@ def test_a_version_is_judged_by_rows_that_nobody_reads(
 
 def test_history_holds_when_a_newer_set_comes(house: Installation, sealed: tuple[Path, str]) -> None:
     path, identity = sealed
-    candidate(house)
+    submit(house)
     house.add_blind_set("may", "delay", path, principal="vera")
     judge(house, identity)
     house.promote_version("delay", "1", "production", principal="otto")
@@ -124,13 +109,13 @@ def test_a_version_is_judged_once_and_nothing_runs_again(
     house: Installation, sealed: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path, identity = sealed
-    candidate(house)
+    submit(house)
     house.add_blind_set("may", "delay", path, 1, principal="vera")
     first = judge(house, identity)
     monkeypatch.setattr(blind, "_run", lambda _: pytest.fail("it ran again"))
     assert judge(house, "another identity") == first
     assert house.judge_blind("may", "1", "x", principal="max", idempotency_key="k") == first
-    candidate(house, "two")
+    submit(house, "two")
     with pytest.raises(PreconditionError, match="the blind set may is used up: it has judged 1 versions"):
         judge(house, identity, "2")
     assert house.list_blind_sets()[0]["left"] == 0
@@ -138,7 +123,7 @@ def test_a_version_is_judged_once_and_nothing_runs_again(
 
 def test_the_maker_judges_nothing_of_their_own(house: Installation, sealed: tuple[Path, str]) -> None:
     path, identity = sealed
-    candidate(house, by="max")
+    submit(house, by="max")
     house.add_blind_set("may", "delay", path, principal="vera")
     with pytest.raises(PermissionDeniedError, match="max registered version 1 of delay and can't judge it"):
         judge(house, identity, who="max")
@@ -154,7 +139,7 @@ def test_nobody_but_a_validator_adds_or_judges(
     house: Installation, sealed: tuple[Path, str], who: str
 ) -> None:
     path, identity = sealed
-    candidate(house)
+    submit(house)
     house.add_blind_set("may", "delay", path, principal="vera")
     before = house.audit.verify()
     with pytest.raises(PermissionDeniedError, match=f"{who} may not judge_blind: it needs model_validator"):
@@ -165,7 +150,7 @@ def test_nobody_but_a_validator_adds_or_judges(
 
 
 def test_plain_rows_never_come_into_the_home(house: Installation, tmp_path: Path) -> None:
-    candidate(house)
+    submit(house)
     before = sorted(house.artifacts)
     rows().write_parquet(tmp_path / "plain.parquet")
     with pytest.raises(InvalidInputError, match=r"plain\.parquet is not sealed; first: tidegate blind seal"):
@@ -179,7 +164,7 @@ def test_plain_rows_never_come_into_the_home(house: Installation, tmp_path: Path
 
 def test_what_a_set_can_t_judge_is_kept_as_failed(house: Installation, sealed: tuple[Path, str]) -> None:
     path, identity = sealed
-    candidate(house, contract=contract(score={"output": "label", "column": 3}))
+    submit(house, contract=contract(score={"output": "label", "column": 3}))
     house.add_blind_set("may", "delay", path, principal="vera")
     found = judge(house, identity)
     assert found["figures"] == {"failed": blind.FAILED}
@@ -190,7 +175,7 @@ def test_what_a_set_can_t_judge_is_kept_as_failed(house: Installation, sealed: t
 
 def test_a_closed_set_costs_nothing(house: Installation, sealed: tuple[Path, str]) -> None:
     path, identity = sealed
-    candidate(house)
+    submit(house)
     made = house.add_blind_set("may", "delay", path, principal="vera")
     with pytest.raises(InvalidInputError, match="an identity file has one line"):
         judge(house, "nonsense")
@@ -224,7 +209,7 @@ def said(house: Installation, sealed: tuple[Path, str]) -> Figures:
 
 def test_the_best_of_those_that_pass_goes_on(house: Installation, said: Figures) -> None:
     for name in ("one", "two", "three", "four", "five"):
-        candidate(house, name)
+        submit(house, name)
     for number, auc in (("1", 0.7), ("2", 0.72), ("3", 0.59), ("4", 0.72)):
         said(number, auc)
     found = house.rank_versions("delay", "production", principal="anna")
@@ -248,9 +233,9 @@ def test_the_best_of_those_that_pass_goes_on(house: Installation, said: Figures)
 
 def test_best_only_lets_no_other_pass(house: Installation, said: Figures, home: Path) -> None:
     for number, auc in (("1", 0.7), ("2", 0.72)):
-        candidate(house, number)
+        submit(house, number)
         said(number, auc)
-    candidate(house, "3")
+    submit(house, "3")
     house.close()
     (home / "tidegate.toml").write_text(GATED + "best_only = true\n")
     with tidegate.open(home) as strict:

@@ -10,7 +10,7 @@ import pytest
 from conftest import Rooms
 from registry.conftest import Register
 from tidegate.errors import ConflictError, InvalidInputError, NotFoundError, PreconditionError
-from tidegate.types import BlindResult
+from tidegate.types import BlindResult, BlindSet
 
 FIGURES = {"rows": 400, "auc": 0.701}
 HELD = {"seccomp": True}
@@ -18,11 +18,13 @@ HELD = {"seccomp": True}
 
 def add(rooms: Rooms, name: str = "may", budget: int = 2, **changes: Any) -> dict[str, Any]:
     facts = {"model": "flight-delay", "artifact": rooms.artifacts.put(name.encode()), "principal": "vera"}
-    return rooms.registry.blind.add(name, budget=budget, **(facts | changes)).to_json()
+    made: BlindSet = rooms.registry.blind.add(name, budget=budget, **(facts | changes))
+    return made.to_json()
 
 
 def keep(rooms: Rooms, digest: str, name: str = "may", **figures: float) -> BlindResult:
-    return rooms.registry.blind.keep(name, digest, FIGURES | figures, HELD, principal="vera")
+    kept: BlindResult = rooms.registry.blind.keep(name, digest, FIGURES | figures, HELD, principal="vera")
+    return kept
 
 
 def test_a_set_never_changes(rooms: Rooms, register: Register) -> None:

@@ -8,21 +8,26 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from tests.people import GOOD
 
-from tidegate import sealed
+from tidegate import Installation, sealed
 from tidegate.training import blind_rows
 from tidegate.types import Contract
 
 DATA = Path(__file__).resolve().parents[1] / "data"
 MATRIX = DATA / "matrix.onnx"
+SIGNATURE = {
+    "inputs": [{"name": "x", "datatype": "FP32", "shape": [-1, 4]}],
+    "outputs": [
+        {"name": "label", "datatype": "INT64", "shape": [-1]},
+        {"name": "probabilities", "datatype": "FP32", "shape": [-1, 2]},
+    ],
+}
+"""Of ``matrix.onnx``."""
 CANARY = 8675309.125
 """A value that stands in a set and must stand nowhere else."""
 TEXT = "canary-of-row-17"
 """The same as text, in rows that a test writes with it."""
-OUTPUTS = [
-    {"name": "label", "datatype": "INT64", "shape": [-1]},
-    {"name": "probabilities", "datatype": "FP32", "shape": [-1, 2]},
-]
 
 
 def contract(**changes: Any) -> Contract:
@@ -31,7 +36,7 @@ def contract(**changes: Any) -> Contract:
         "inputs": [
             {"name": "x", "datatype": "FP32", "shape": [-1, 4], "columns": [f"f{each}" for each in range(4)]}
         ],
-        "outputs": OUTPUTS,
+        "outputs": SIGNATURE["outputs"],
         "score": {"output": "probabilities", "column": 1},
     }
     return Contract.model_validate(facts | changes)
@@ -50,6 +55,17 @@ def key(folder: Path) -> tuple[str, str]:
     path = folder / "identity.txt"
     recipient = sealed.keygen(path)
     return sealed.identity_in(path.read_text()), recipient
+
+
+def submit(house: Installation, name: str = "one", by: str = "ada", **changes: Any) -> str:
+    """The number of a version of ``delay`` over ``matrix.onnx`` that passes the machine's gates, in uat."""
+    if not house.list_models():
+        house.create_model("delay")
+    onnx = house.put_artifact(MATRIX)["digest"]
+    facts: dict[str, Any] = {"signature": SIGNATURE, "contract": contract(), "recipe": {"name": name}}
+    made = house.register_version("delay", onnx, principal=by, **(GOOD | facts | changes))
+    house.promote_version("delay", made["version"], "uat", principal="otto")
+    return str(made["version"])
 
 
 def told(identity: str, frame: pl.DataFrame) -> list[bytes]:

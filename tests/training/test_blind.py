@@ -72,14 +72,14 @@ def test_the_identity_stands_in_no_argument_and_no_environment(
     identity, recipient = key(tmp_path)
     monkeypatch.setenv("A_SECRET_OF_THE_SERVER", "s3cret")
     seen: list[str] = []
-    start = subprocess.Popen
+    start: Any = subprocess.Popen
 
     def watched(command: list[str], **given: Any) -> Any:
         seen.extend([*command, *given["env"], *given["env"].values(), str(given["cwd"])])
         assert given["stderr"] is subprocess.DEVNULL
         return start(command, **given)
 
-    monkeypatch.setattr(blind.subprocess, "Popen", watched)
+    monkeypatch.setattr("tidegate.training.blind.subprocess.Popen", watched)
     assert judge_blind(write(tmp_path / "s.age", rows(), recipient), MATRIX, contract(), identity).figures
     assert str(os.getpid()) in seen
     assert not any(identity in word or "s3cret" in word for word in seen)
