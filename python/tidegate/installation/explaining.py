@@ -29,7 +29,7 @@ def why(opened: OpenHome, endpoint: str, at: str | None) -> dict[str, Any]:
     until = None if at is None else timestamp(moment(at))
     newest = opened.registry.decisions.newest(found.id, until)
     mover = opened.registry.decisions.mover(found.id, until)
-    plan = _plan(opened, found, until, mover, newest)
+    plan = _plan(opened, found, until, mover)
     made = mover if mover is not None and mover.generation == plan["generation"] else None
     return {
         "endpoint": found.name,
@@ -45,17 +45,15 @@ def _plan(
     endpoint: EndpointInfo,
     until: str | None,
     mover: Decision | None,
-    newest: Decision | None,
 ) -> dict[str, Any]:
-    """The plan now, or at a moment: the one that decisions speak of, else the one made last before it."""
+    """The plan now, or at an event time, as decisions tell it; without any, the one made last before it."""
     if until is None:
         return traffic.get_traffic(opened, endpoint.name)
-    if newest is None:
+    made = opened.registry.decisions.made(endpoint.id)
+    if not made:
         return opened.graph.plan_at_time(endpoint.name, until)
-    if mover is not None:
-        plan = opened.registry.deployments.plan(endpoint.name, mover.generation)
-    else:
-        plan = next(iter(opened.registry.deployments.history(endpoint.name)), None)
+    generation = min(made) - 1 if mover is None else mover.generation
+    plan = opened.registry.deployments.plan(endpoint.name, generation)
     if plan is None:
         raise NotFoundError(f"endpoint {endpoint.name!r} had no traffic plan at {until}")
     return plan.to_json()

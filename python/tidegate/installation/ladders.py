@@ -128,7 +128,7 @@ class _Look:
         if policy.mode == "advise":
             kept = {"state": made.observed.to_json(), "after": body["before"]}
             says = f"{says}. To do it: {advice(self._endpoint.name, made.plan)}"
-            return act.keep("advise", made.rule, says, body | kept)
+            return act.keep("advise", made.move, says, body | kept)
         try:
             return act.move(made.rule, says, body, made.plan, (placed(made.moved), made.observed))
         except TidegateError as error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 from tidegate.errors import ConflictError, NotFoundError, PreconditionError
@@ -24,7 +23,7 @@ from tidegate.installation.standing import (
 from tidegate.rollout.adoption import adopt
 from tidegate.rollout.ladder import wanted
 from tidegate.rollout.policy import Policy
-from tidegate.rollout.state import Challenger, State, begin_of, pane_of
+from tidegate.rollout.state import EPOCH, Challenger, State, begin_of, pane_of
 from tidegate.store.canonical import timestamp
 from tidegate.types import EndpointInfo
 
@@ -79,10 +78,12 @@ def challenge(
             )
         opened.registry.versions.get(found.model, version)
         _check_retraining(opened, retraining)
-        now, plan = event_now(opened, endpoint), lives(opened, found)
+        latest, plan = newest_event(opened, endpoint), lives(opened, found)
+        at = opened.clock() if latest is None else min(latest, opened.clock())
+        now = EPOCH if latest is None else at  # every row that is to come is evidence
         known = state_of(opened.registry.decisions.newest(found.id), info, policy)
         state, notes = adopt(known, plan.facts(), now, policy, info.id)
-        state = _with_challenger(known, state, version, now, retraining, placed=version in shares(plan))
+        state = _with_challenger(known, state, version, retraining, placed=version in shares(plan))
         body: dict[str, Any] = {
             "policy": info.id,
             "challenger": version,
@@ -93,7 +94,7 @@ def challenge(
         asked = wanted(known, state, plan.facts(), policy, mirror=plan.mirror)
         causes = (f"retraining:{retraining}",) if retraining is not None else ()
         says = f"version {version} challenges version {state.champion}" + (f": {reason}" if reason else "")
-        act = Act(opened, found, timestamp(now), actor, causes)
+        act = Act(opened, found, timestamp(at), actor, causes)
         if asked is None or policy.mode == "advise":
             command = "" if asked is None else f"; {advice(found.name, asked)}"
             body |= {"state": state.to_json(), "after": shares(plan)}
@@ -113,7 +114,7 @@ def _check_retraining(opened: OpenHome, retraining: int | None) -> None:
 
 
 def _with_challenger(
-    before: State, state: State, version: str, now: datetime, retraining: int | None, *, placed: bool
+    before: State, state: State, version: str, retraining: int | None, *, placed: bool
 ) -> State:
     if version == state.champion:
         raise PreconditionError(f"version {version} is the champion; a challenger is another version")
@@ -128,7 +129,7 @@ def _with_challenger(
         Challenger(
             version=version,
             phase="shadow",
-            since=state.done_until or now,
+            since=state.done_until or EPOCH,
             placed=placed,
             trial=1 if known is None else known.trial + 1,
             retraining=retraining,

@@ -76,6 +76,12 @@ class Step:
         """The rule that names the decision."""
         return min((event.rule for event in self.events), key=ORDER.index)
 
+    @property
+    def move(self) -> str:
+        """What ``plan`` does to traffic, as a rule."""
+        moves = [event.rule for event in self.events if event.rule in MOVES]
+        return min(moves, key=ORDER.index, default="admit")
+
 
 @dataclass
 class _Pane:

@@ -51,9 +51,9 @@ def _follows(decision: Decision, start: State | None, policy: Policy) -> bool:
     made = step(state, facts, policy)
     stays = decision.action in {"refused", "taken_back"} or decision.rule == "advise"
     kept = made.observed if stays else made.moved
-    rule = decision.action if decision.rule == "advise" else decision.rule
+    says, follows = (decision.action, made.move) if decision.rule == "advise" else (decision.rule, made.rule)
     return (
-        rule == made.rule
+        says == follows
         and [event.to_json() for event in made.events] == body["events"]
         and _without_places(kept.to_json()) == _without_places(body["state"])
     )

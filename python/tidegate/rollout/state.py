@@ -14,7 +14,7 @@ from tidegate.rollout.paired import Pairs
 from tidegate.rollout.policy import Policy
 from tidegate.types import Value
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Phase = Literal["shadow", "climb", "closed", "inconclusive"]
 
 
@@ -116,12 +116,12 @@ class Lives:
 
 def pane_of(moment: datetime, length: timedelta) -> int:
     """The number of the pane that a moment lies in; panes begin at multiples of ``length`` since 1970 UTC."""
-    return (moment - _EPOCH) // length
+    return (moment - EPOCH) // length
 
 
 def begin_of(index: int, length: timedelta) -> datetime:
     """When a pane begins."""
-    return _EPOCH + index * length
+    return EPOCH + index * length
 
 
 class Contest(Value):
