@@ -410,6 +410,10 @@ def test_what_was_before_the_policy_is_not_judged(days: Days) -> None:
     days.index = 5
     made = days(2, v1=wrong, v2=true)
     assert made[0]["body"]["pane"]["begin"][:10] == "2013-03-05"
+    here.set_policy("flight", {"mode": "off"})
+    days(9, v1=wrong, v2=true)
+    here.set_policy("flight", FAST)
+    assert days(2, v1=wrong, v2=true)[0]["body"]["pane"]["begin"][:10] == "2013-03-16"
 
 
 def test_decisions_are_listed_with_or_without_holds(days: Days) -> None:

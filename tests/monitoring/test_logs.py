@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -45,6 +46,23 @@ def test_filters_by_event_time(tmp_path: Path) -> None:
         logs.predictions(tmp_path, "e", datetime(2013, 1, 1))  # noqa: DTZ001
 
 
+def test_a_sealed_file_of_other_times_is_opened_once_and_then_left_alone(tmp_path: Path) -> None:
+    folder = tmp_path / "predictions" / "e"
+    segment(folder, [scored("a", minutes=0)], pid=DEAD, number=1)
+    segment(folder, [scored("b", minutes=90)], pid=DEAD, number=2)
+    sealing.seal(tmp_path, lambda _: None)
+    hour = START + timedelta(minutes=60)
+    assert ids(logs.predictions(tmp_path, "e", hour)) == ["b"]
+    assert ids(logs.predictions(tmp_path, "e", None, hour)) == ["a"]
+    first = min(folder.glob("*.parquet"))
+    found = first.stat()
+    first.write_bytes(b"\0" * found.st_size)
+    os.utime(first, ns=(found.st_atime_ns, found.st_mtime_ns))
+    assert ids(logs.predictions(tmp_path, "e", hour)) == ["b"]
+    with pytest.raises(pl.exceptions.ComputeError):
+        ids(logs.predictions(tmp_path, "e"))
+
+
 @pytest.mark.parametrize("name", ["", ".", "..", "a/b", "/etc"])
 def test_no_way_out_of_the_spool(tmp_path: Path, name: str) -> None:
     with pytest.raises(InvalidInputError, match="no name of an endpoint"):
@@ -55,6 +73,13 @@ def labels_of(folder: Path, rows: list[dict[str, object]]) -> dict[tuple[str, in
     segment(folder / "labels" / "e", rows)
     frame = logs.labels(folder, "e").collect()
     return {(row["prediction_id"], row["row"]): row["label"] for row in frame.iter_rows(named=True)}
+
+
+def test_labels_of_some_predictions_alone(tmp_path: Path) -> None:
+    rows = [label(prediction, 1.0) for prediction in ("a", "b", "c", "d")]
+    segment(tmp_path / "labels" / "e", [*rows, label("c", 0.0, event="correction", received=5)])
+    found = logs.labels(tmp_path, "e", ("b", "c")).collect()
+    assert dict(zip(found["prediction_id"], found["label"], strict=True)) == {"b": 1.0, "c": 0.0}
 
 
 def test_a_label_that_comes_twice_counts_once(tmp_path: Path) -> None:

@@ -122,7 +122,7 @@ def test_a_shadow_whose_stage_bars_it_waits() -> None:
     ],
 )
 def test_one_rung_at_a_time_and_no_further_than_the_evidence(
-    share: float, latches: dict[str, bool], target: float | None
+    share: float, latches: dict[str, Any], target: float | None
 ) -> None:
     rules = policy()
     made = decide(rules, state(rules, climbing(share, **latches)))

@@ -115,7 +115,7 @@ def test_each_key_is_evidence_in_one_pane_alone(evidence: str) -> None:
     rows = []
     for day in range(3):
         for n, key in enumerate(["a", "b", f"new{day}", None]):
-            at = {"hours": 24 * day + n, "key": key}
+            at: dict[str, Any] = {"hours": 24 * day + n, "key": key}
             rows += [
                 scored(10 * day + n, "1", "answer", 0.0, **at),
                 scored(10 * day + n, "2", "mirror", 1.0, **at),

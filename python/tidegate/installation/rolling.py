@@ -35,11 +35,13 @@ def set_policy(
     read = Policy.read(policy)
     with opened.rolling, opened.registry.transaction():
         found = opened.registry.endpoints.get(endpoint)
+        earlier = opened.registry.policies.newest(found.id)
         info = opened.registry.policies.set(found.id, read.to_json(), principal=actor, reason=reason)
         last = opened.registry.decisions.newest(found.id)
         state = state_of(last, info, read)
-        latest = newest_event(opened, endpoint) if state.done_until is None else None
-        if latest is not None:  # what was served before there was a policy is not judged
+        steered = earlier is not None and earlier.body["mode"] != "off" and state.done_until is not None
+        latest = None if steered else newest_event(opened, endpoint)
+        if latest is not None:  # what was served while nobody steered is not judged
             state = state.changed(done_until=begin_of(pane_of(latest, read.pane), read.pane))
         now = state.done_until or opened.clock() if latest is None else min(latest, opened.clock())
         plan = live_plan(opened, found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 
 import polars as pl
@@ -58,6 +59,8 @@ PANES: dict[str, pl.DataType] = {
 }
 """The columns of every drift log, one row per pane and feature."""
 _TRIES = 10
+Times = tuple[datetime | None, datetime | None]
+"""Event times from the first on and before the last; None has no bound."""
 
 
 def predictions(
@@ -68,11 +71,12 @@ def predictions(
     ``role`` is ``answer``, ``shadow``, or ``mirror``: of a version that answers other requests. A shadow's or
     mirror's row has the prediction id and row number of the answer that it shadows, and null inputs.
     """
-    frame = _spool(home / "predictions", endpoint, PREDICTIONS)
+    since, until = _utc(since, "since"), _utc(until, "until")
+    frame = _spool(home / "predictions", endpoint, PREDICTIONS, (since, until))
     if since is not None:
-        frame = frame.filter(pl.col("event_time") >= _utc(since, "since"))
+        frame = frame.filter(pl.col("event_time") >= since)
     if until is not None:
-        frame = frame.filter(pl.col("event_time") < _utc(until, "until"))
+        frame = frame.filter(pl.col("event_time") < until)
     return frame
 
 
@@ -82,8 +86,12 @@ def gap(home: Path, endpoint: str) -> int:
     return int(total or 0)
 
 
-def labels(home: Path, endpoint: str, ids: tuple[str, str] | None = None) -> pl.LazyFrame:
+def labels(
+    home: Path, endpoint: str, ids: tuple[str, str] | None = None, until: datetime | None = None
+) -> pl.LazyFrame:
     """One label per (prediction_id, row); with ``ids`` of the predictions from the first to the last alone.
+
+    With ``until``, what was observed later is not known yet; a label without ``observed_at`` is.
 
     A label that comes twice under one event id counts once, as it came first. Of several events for one row
     the one observed last counts (``observed_at``, else the time it was received), among equals the one
@@ -91,6 +99,9 @@ def labels(home: Path, endpoint: str, ids: tuple[str, str] | None = None) -> pl.
     """
     observed = pl.coalesce("observed_at", "received_at")
     frame = _spool(home / "labels", endpoint, LABELS)
+    if until is not None:
+        late = pl.col("observed_at") > _utc(until, "until")
+        frame = frame.filter(~late.fill_null(value=False))
     if ids is not None:
         frame = frame.filter(pl.col("prediction_id").is_between(pl.lit(ids[0]), pl.lit(ids[1])))
     return (
@@ -127,29 +138,50 @@ def rows_of(home: Path, endpoint: str, variant: str, *, shadow: bool = False) ->
     return mine.drop(inputs).join(answers, on=["prediction_id", "row"], how="left", maintain_order="left")
 
 
-def _spool(spool: Path, endpoint: str, schema: dict[str, pl.DataType]) -> pl.LazyFrame:
+def _spool(
+    spool: Path, endpoint: str, schema: dict[str, pl.DataType], times: Times = (None, None)
+) -> pl.LazyFrame:
     """All files of an endpoint's folder, oldest first within a writer; retried while a sealing moves them."""
     if not endpoint or endpoint in {".", ".."} or "/" in endpoint:
         raise InvalidInputError(f"{endpoint!r} is no name of an endpoint")
     for _ in range(_TRIES):
         try:
-            return _read(spool / endpoint, schema)
+            return _read(spool / endpoint, schema, times)
         except FileNotFoundError:
             continue
     raise UnavailableError(f"the log of endpoint {endpoint!r} changes faster than it can be read")
 
 
-def _read(folder: Path, schema: dict[str, pl.DataType]) -> pl.LazyFrame:
+def _read(folder: Path, schema: dict[str, pl.DataType], times: Times) -> pl.LazyFrame:
     frames = [pl.LazyFrame(schema=schema)]
     # First what grows, then what is sealed: a segment that is sealed in between is seen twice, never missed.
     segments = {segment.path: _whole(segment.path) for segment in growing(folder)}
     sealed = sorted(folder.glob(f"*{SEALED}"))
-    frames += [pl.scan_parquet(path) for path in sealed]
+    frames += [pl.scan_parquet(path) for path in sealed if times == (None, None) or _overlaps(path, times)]
     twins = {path.stem for path in sealed}
     frames += [
         frame.lazy() for path, frame in segments.items() if frame is not None and path.stem not in twins
     ]
     return pl.concat(frames, how="diagonal_relaxed")
+
+
+def _overlaps(path: Path, times: Times) -> bool:
+    """Whether a sealed file may have rows with event times in [since, until)."""
+    found = path.stat()
+    first, last = _span(path, found.st_size, found.st_mtime_ns)
+    since, until = times
+    if first is None or last is None:
+        return True
+    return (since is None or last >= since) and (until is None or first < until)
+
+
+@lru_cache(maxsize=1 << 16)
+def _span(path: Path, size: int, changed: int) -> Times:
+    """The first and last event time of a sealed file; it does not change, so it is read once."""
+    del size, changed
+    time = pl.col("event_time")
+    first, last = pl.scan_parquet(path).select(first=time.min(), last=time.max()).collect().row(0)
+    return first, last
 
 
 def _whole(path: Path) -> pl.DataFrame | None:
@@ -160,7 +192,7 @@ def _whole(path: Path) -> pl.DataFrame | None:
         return None
 
 
-def _utc(time: datetime, name: str) -> datetime:
-    if time.tzinfo is None:
+def _utc(time: datetime | None, name: str) -> datetime | None:
+    if time is not None and time.tzinfo is None:
         raise InvalidInputError(f"{name} must carry a time zone")
     return time

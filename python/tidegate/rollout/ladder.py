@@ -118,7 +118,11 @@ def step(before: State, facts: Facts, policy: Policy) -> Step:
         if plan is not None and not any(event.rule in MOVES for event in pane.events):
             pane.say("admit", None, words.placed(plan.shadows, plan.mirror))
     if not pane.events:
-        pane.say("hold", observed.champion, words.alone(observed.champion, facts, policy))
+        pane.say(
+            "hold",
+            observed.champion,
+            words.alone(observed.champion, facts, policy, broken=observed.floor.broken),
+        )
     return Step(observed, pane.state, tuple(pane.events), plan, mark)
 
 
@@ -205,7 +209,7 @@ def _arm(pane: _Pane, *, newly: bool, mark: Mark | None) -> None:
     """A broken floor makes challengers of the shadows that may answer."""
     state, policy = pane.state, pane.policy
     if newly and mark is not None and policy.floor is not None:
-        pane.say("floor_break", state.champion, words.broken(str(state.champion), mark, policy.floor))
+        pane.say("floor_break", state.champion, words.broke(str(state.champion), mark, policy.floor))
     if not state.floor.broken:
         return
     leaving = state.draining.version if state.draining is not None else None

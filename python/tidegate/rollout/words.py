@@ -18,7 +18,7 @@ def odds(ln_e: float) -> str:
     return f"{value:.0f} to 1" if value >= 10 else f"{value:.2g} to 1"
 
 
-def broken(champion: str, mark: Mark, floor: Floor) -> str:
+def broke(champion: str, mark: Mark, floor: Floor) -> str:
     """The floor broke."""
     return (
         f"the floor broke: version {champion} had a mean {floor.loss} loss of {mark.loss:.4f} over the last "
@@ -46,16 +46,17 @@ def frozen(ln_srm: float) -> str:
     )
 
 
-def alone(champion: str | None, facts: Facts, policy: Policy) -> str:
+def alone(champion: str | None, facts: Facts, policy: Policy, *, broken: bool) -> str:
     """Nothing was due."""
     found = facts.versions[str(champion)]
     if not found.keys:
         return f"version {champion} answers; no label came in time for {found.answered} rows"
     floor = "no floor is set" if policy.floor is None else f"the floor is {policy.floor.threshold:g}"
-    return (
+    told = (
         f"version {champion} answers; its mean {policy.loss} loss was {found.loss:.4f} on "
-        f"{found.keys} keys, {floor}; no challenger"
+        f"{found.keys} keys, {floor}"
     )
+    return f"{told} and is broken; no challenger yet" if broken else f"{told}; no challenger"
 
 
 def unscored(known: Challenger, limit: float) -> str:
