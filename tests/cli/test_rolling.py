@@ -39,12 +39,8 @@ def test_a_policy_is_set_and_shown(made: Path, tmp_path: Path) -> None:
     assert said.exit_code == 0, said.stderr
     assert said.stdout.startswith("policy 1 of flight, by owner: spring\n")
     body = json.loads(run(made, "rollout", "policy", "flight", "--json").stdout)["body"]
-    assert (body["alpha"], body["mode"], body["evidence"], body["ladder"]) == (
-        0.01,
-        "auto",
-        "paired",
-        [5, 50, 99],
-    )
+    assert (body["alpha"], body["mode"], body["evidence"]) == (0.01, "auto", "paired")
+    assert body["ladder"] == [5, 50, 99]
     assert body["floor"] == {"loss": "brier", "threshold": 0.2}
     assert "explore_cap" in run(made, "rollout", "policy", "flight").stdout
 
@@ -73,7 +69,7 @@ def test_from_a_challenge_to_why(made: Path) -> None:
     said = run(made, "rollout", "challenge", "flight", "2", "--reason", "the new one")
     assert said.stdout == "version 2 challenges version 1: the new one\n"
     steered = run(made, "rollout", "steer", "flight", "--until", "2013-03-06")
-    assert steered.stdout.startswith("1 panes judged\n")
+    assert steered.stdout.startswith("1 pane judged\n")
     assert "shadow" in steered.stdout
     assert "admit" in run(made, "rollout", "decisions", "flight").stdout
     everything = json.loads(run(made, "rollout", "decisions", "flight", "--all", "--json").stdout)
@@ -87,7 +83,9 @@ def test_from_a_challenge_to_why(made: Path) -> None:
 def test_undo(made: Path) -> None:
     run(made, "traffic", "set", "flight", "1=0.5", "2=0.5")
     said = run(made, "traffic", "undo", "flight", "--reason", "no")
-    assert "flight since generation 3: undo: back to the plan of generation 1" in said.stdout
+    assert "flight since generation 3: undo: back to the plan of generation 1" in " ".join(
+        said.stdout.split()
+    )
     assert json.loads(run(made, "traffic", "show", "flight", "--json").stdout)["variants"][0]["weight"] == 1.0
     again = run(made, "traffic", "undo", "flight")
     assert (again.exit_code, again.stderr) == (

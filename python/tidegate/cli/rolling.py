@@ -100,7 +100,7 @@ def steer(
     if as_json:
         output.write_json(made)
     else:
-        output.write(f"{made['panes']} panes judged")
+        output.write(f"{made['panes']} pane{'' if made['panes'] == 1 else 's'} judged")
         _show_decisions(made["decisions"])
 
 
