@@ -33,9 +33,23 @@ def test_a_policy_is_set_and_shown(made: Path, tmp_path: Path) -> None:
     file = tmp_path / "policy.json"
     file.write_text('{"alpha": 0.01, "mode": "off"}')
     said = run(
-        made, "rollout", "set-policy", "flight", "--file", str(file), "--mode", "auto", "--evidence", "paired",
-        "--floor", "0.2", "--set", "ladder=[5,50,99]", "--reason", "spring",
-    )  # fmt: skip
+        made,
+        "rollout",
+        "set-policy",
+        "flight",
+        "--file",
+        str(file),
+        "--mode",
+        "auto",
+        "--evidence",
+        "paired",
+        "--floor",
+        "0.2",
+        "--set",
+        "ladder=[5,50,99]",
+        "--reason",
+        "spring",
+    )
     assert said.exit_code == 0, said.stderr
     assert said.stdout.startswith("policy 1 of flight, by owner: spring\n")
     body = json.loads(run(made, "rollout", "policy", "flight", "--json").stdout)["body"]
