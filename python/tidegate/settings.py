@@ -178,6 +178,9 @@ class Settings(_Section, BaseSettings):
     )
     pane_rows: int = Field(default=1000, ge=1, description="rows after which a drift pane may close")
     pane_seconds: float = Field(default=60, ge=0, description="event time after which a drift pane may close")
+    steer_seconds: float = Field(
+        default=60, ge=0, description="time between two looks for mature panes of outcomes; 0: when asked"
+    )
     require_production: bool = Field(
         default=True, description="false lets traffic go to versions that passed no gate; see [stages]"
     )

@@ -113,3 +113,11 @@ def test_what_fails_in_the_background_runs_again() -> None:
     count = len(runs)
     assert count >= 3
     assert "test" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_with_0_seconds_it_steers_only_when_asked() -> None:
+    def run() -> None:
+        raise AssertionError("nobody asked")
+
+    with repeated("test", 0, run):
+        assert "test" not in {thread.name for thread in threading.enumerate()}

@@ -26,8 +26,6 @@ from tidegate.types import SegmentInfo, Value
 
 SEAL_SECONDS = 30.0
 """Between two looks for segments that nobody writes any more."""
-STEER_SECONDS = 60.0
-"""Between two looks for panes of outcomes that are mature."""
 CONTROL = "control"
 """The principal of what the control process does by itself."""
 
@@ -72,9 +70,10 @@ class Control:
                 self._server = _Server(
                     installation, announcements, lambda: on_ready(ready(installation)), until
                 )
+                often = installation.settings.steer_seconds
                 with (
                     repeated("sealing", SEAL_SECONDS, lambda: seal_finished(installation)),
-                    repeated("steering", STEER_SECONDS, lambda: steer_mature(installation)),
+                    repeated("steering", often, lambda: steer_mature(installation)),
                 ):
                     self._server.run(sockets=[listener])
             finally:
@@ -241,7 +240,13 @@ def _listen(installation: Installation, before: ServerInfo | None) -> socket.soc
 
 @contextmanager
 def repeated(name: str, seconds: float, run: Callable[[], None]) -> Iterator[None]:
-    """Runs ``run`` every so many seconds in the background; what it raises is logged, and it runs again."""
+    """Runs ``run`` every so many seconds in the background; what it raises is logged, and it runs again.
+
+    With 0 seconds it never runs.
+    """
+    if not seconds:
+        yield
+        return
     stop = threading.Event()
 
     def work() -> None:
