@@ -18,6 +18,7 @@ from tidegate.cli import (
     reading,
     registering,
     replaying,
+    retraining,
     rolling,
     routing,
     scoring,
@@ -94,6 +95,7 @@ for room in (
     tracing,
     alarming,
     blind,
+    retraining,
     replaying,
 ):
     room.add(app)

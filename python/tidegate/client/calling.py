@@ -37,8 +37,12 @@ class Calling:
         url = verb.url(given)
         rest = {key: value for key, value in given.items() if key not in verb.path_parameters}
         if verb.method == "GET":
-            return self._control.request(verb.method, url, query=rest, headers=headers)
-        return self._control.request(verb.method, url, json=plain(rest, name), headers=headers)
+            return self._control.request(
+                verb.method, url, query=rest, headers=headers, patience=verb.patience
+            )
+        return self._control.request(
+            verb.method, url, json=plain(rest, name), headers=headers, patience=verb.patience
+        )
 
     def _uploaded(self, file: str | Path) -> str:
         if is_digest(str(file)):

@@ -12,6 +12,7 @@ from tidegate.client.alarming import Alarming
 from tidegate.client.blinding import Blinding
 from tidegate.client.governance import Governance
 from tidegate.client.records import microseconds, plain
+from tidegate.client.retraining import Retraining
 from tidegate.client.server import locate
 from tidegate.client.steering import Steering
 from tidegate.client.transport import Transport
@@ -20,7 +21,7 @@ from tidegate.errors import InvalidInputError
 JSON = dict[str, Any]
 
 
-class Client(Alarming, Blinding, Governance, Steering):
+class Client(Alarming, Blinding, Governance, Retraining, Steering):
     """Talks to a server over its management API and its data port.
 
     ``url`` and ``key`` default to ``TIDEGATE_URL`` and ``TIDEGATE_KEY``, then to the server that

@@ -58,11 +58,16 @@ class Transport:
         json: Any = None,
         content: Any = None,
         headers: dict[str, str] | None = None,
+        patience: float | None = None,
     ) -> Any:
-        """The JSON of a 2xx answer; raises the error that the server names, or :class:`UnavailableError`."""
+        """The JSON of a 2xx answer; raises the error that the server names, or :class:`UnavailableError`.
+
+        ``patience`` is how many seconds to wait for it; by default the timeout of the connection.
+        """
+        timeout = httpx.USE_CLIENT_DEFAULT if patience is None else patience
         try:
             answer = self._http.request(
-                method, path, params=query, json=json, content=content, headers=headers
+                method, path, params=query, json=json, content=content, headers=headers, timeout=timeout
             )
         except httpx.TransportError as error:
             raise UnavailableError(

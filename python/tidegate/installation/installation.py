@@ -11,12 +11,13 @@ from tidegate.installation.alarming import Alarming
 from tidegate.installation.blinding import Blinding
 from tidegate.installation.governance import Governance
 from tidegate.installation.opened import JSON, Actor
+from tidegate.installation.retraining import Retraining
 from tidegate.installation.staging import Staging
 from tidegate.installation.steering import Steering
 from tidegate.types import Contract, Signature
 
 
-class Installation(Alarming, Blinding, Governance, Staging, Steering):
+class Installation(Alarming, Blinding, Governance, Retraining, Staging, Steering):
     """A home that this process holds; close it, or use it as a context manager.
 
     Every verb takes ``principal`` (default: the owner) and ``idempotency_key``: the same request again under

@@ -28,6 +28,8 @@ class Verb:
     files: frozenset[str] = frozenset()
     raw: str | None = None
     """The parameter that is the request's body as it stands."""
+    patience: float | None = None
+    """Seconds that a client waits for the answer, where its usual ones are too few."""
 
     @property
     def path_parameters(self) -> tuple[str, ...]:
@@ -81,6 +83,9 @@ VERBS: tuple[Verb, ...] = (
     Verb("drift", "GET", "/v1/endpoints/{endpoint}/drift"),
     Verb("check_drift", "POST", "/v1/endpoints/{endpoint}/drift/check"),
     Verb("list_alarms", "GET", "/v1/endpoints/{endpoint}/alarms"),
+    Verb("retrain", "POST", "/v1/endpoints/{endpoint}/retrainings", patience=3600.0),
+    Verb("list_retrainings", "GET", "/v1/endpoints/{endpoint}/retrainings"),
+    Verb("diagnose", "GET", "/v1/endpoints/{endpoint}/diagnosis", patience=600.0),
     Verb("performance", "GET", "/v1/endpoints/{endpoint}/performance"),
     Verb("lineage", "GET", "/v1/predictions/{prediction_id}/lineage"),
     Verb("audit_verify", "GET", "/v1/audit/verify"),

@@ -14,6 +14,7 @@ from tidegate.registry.idempotency import Idempotency
 from tidegate.registry.ledger import Ledger
 from tidegate.registry.models import Models
 from tidegate.registry.policies import Policies
+from tidegate.registry.retrainings import Retrainings
 from tidegate.registry.segments import Segments
 from tidegate.registry.stages import Stages
 from tidegate.registry.versions import Versions
@@ -47,6 +48,7 @@ class Registry:
         self.segments = Segments(ledger)
         self.blind = Blind(ledger)
         self.alarms = Alarms(ledger)
+        self.retrainings = Retrainings(ledger)
         self.idempotency = Idempotency(ledger)
         self._database = database
 
