@@ -67,8 +67,10 @@ def typed(validator: Path) -> Typed:
 
 
 def test_a_validator_judges_what_a_scientist_made(
-    home: Path, validator: Path, serve: Servers, typed: Typed
+    home: Path, validator: Path, serve: Servers, typed: Typed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    cache = validator / "cache"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
     (home / "tidegate.toml").write_text(GATED)
     with tidegate.open(home) as verbs:
         people = {"ada": "data_scientist", "vera": "model_validator", "otto": "operator", "anna": "auditor"}
@@ -116,6 +118,9 @@ def test_a_validator_judges_what_a_scientist_made(
     does("otto", "version promote delay 1 production", refused="gate approval has not passed")
     does("vera", "version approve delay 1 production --reason judged")
     does("otto", "version promote delay 1 production --reason passed")
+    does("otto", "endpoint create flight delay")
+    does("otto", "traffic set flight 1=1.0")
+    assert not cache.exists()  # no telemetry of ONNX Runtime's, in any process
     gates = json.loads(does("anna", "version gates delay 1 --json"))
     assert gates["stage"] == "production"
     assert all(move["holds"] for move in gates["history"])

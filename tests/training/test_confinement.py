@@ -203,6 +203,38 @@ def test_a_crash_leaves_no_core() -> None:
     assert not os.WCOREDUMP(status)
 
 
+STAYS = """
+import os, threading
+from tidegate.training import confinement
+
+confinement.isolate(os.getppid())
+print("ready", flush=True)
+threading.Event().wait(30)
+"""
+PARENT = """
+import subprocess, sys
+
+child = subprocess.Popen([sys.executable, "-c", sys.argv[1]])
+print(child.pid, flush=True)
+sys.stdin.read()
+"""
+
+
+def test_it_is_killed_with_its_parent(spawn: Spawn, wait_until: Callable[..., None]) -> None:
+    parent = spawn(PARENT, STAYS)
+    told = {parent.stdout.readline().strip(), parent.stdout.readline().strip()}
+    (pid,) = told - {"ready"}
+    parent.kill()
+
+    def gone() -> bool:
+        try:
+            return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+        except OSError:
+            return True
+
+    wait_until(gone)
+
+
 def test_it_ends_at_once_when_its_parent_is_gone(spawn: Spawn) -> None:
     child = spawn("from tidegate.training.confinement import isolate; isolate(1); print('alive', flush=True)")
     assert child.communicate(timeout=60)[0] == ""

@@ -28,7 +28,10 @@ class ScoringProcess:
 
     @classmethod
     def spawn(cls, settings: dict[str, Any], log: Path, launcher: str = LAUNCHER) -> ScoringProcess:
-        """Starts one in a session of its own, so that it outlives control; it logs to ``log``."""
+        """Starts one in a session of its own, so that it outlives control; it logs to ``log``.
+
+        Without telemetry: ONNX Runtime else keeps a database in the user's cache and sends it away.
+        """
         with log.open("ab") as output:
             child = subprocess.Popen(
                 [sys.executable, "-P", "-c", launcher],
@@ -36,6 +39,7 @@ class ScoringProcess:
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
+                env=os.environ | {"ORT_DISABLE_TELEMETRY": "1"},
             )
         if child.stdin is not None:
             with contextlib.suppress(BrokenPipeError), child.stdin as pipe:

@@ -118,6 +118,8 @@ def _environment() -> dict[str, str]:
     environment = {name: value for name, value in os.environ.items() if name in kept}
     # OpenMP threads that spin for each other stand still on a busy machine.
     environment |= {"OMP_WAIT_POLICY": "PASSIVE", "PYTHONHASHSEED": "0"}
+    # ONNX Runtime else keeps a database of its runs in the user's cache and sends it away.
+    environment |= {"ORT_DISABLE_TELEMETRY": "1"}
     return environment | {"PYTHONPATH": str(Path(tidegate.__file__).parents[1])}
 
 
