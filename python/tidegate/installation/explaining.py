@@ -10,7 +10,7 @@ from tidegate.installation.acting import share_words
 from tidegate.installation.opened import OpenHome
 from tidegate.installation.standing import moment, named
 from tidegate.rollout import words
-from tidegate.rollout.ladder import Event
+from tidegate.rollout.climbing import Event
 from tidegate.store.canonical import timestamp
 from tidegate.types import Decision, EndpointInfo
 

@@ -53,7 +53,7 @@ class _Hand:
     notes: list[str] = field(default_factory=list)
 
     def ruled(self, state: State, policy_id: int) -> State:
-        """The state under the newest policy: freeze and break end, evidence of another question is dropped."""
+        """The state under the newest policy: freeze and break end, evidence for another question is gone."""
         if state.policy != policy_id:
             floor = state.floor.model_copy(update={"broken": False})  # the next pane breaks it again, or not
             state = state.changed(policy=policy_id, frozen=False, srm=(), srm_since=None, floor=floor)

@@ -9,17 +9,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from tidegate.rollout import words
-from tidegate.rollout.floor import FloorWatch, Mark
+from tidegate.rollout.climbing import Event, Judged, climb, level
+from tidegate.rollout.floor import Mark
 from tidegate.rollout.policy import Policy
-from tidegate.rollout.state import Challenger, Contest, Draining, Facts, PairFacts, State, VersionFacts
-from tidegate.types import Value
+from tidegate.rollout.state import Challenger, Contest, Facts, PairFacts, State, VersionFacts
 
 LN_SRM = math.log(1000)
-LN_STEP_DOWN = math.log(10)
-LN_CALM = math.log(3)
 PRIOR = 0.75
 """1 - loss that is expected before any was seen."""
 ORDER = (
@@ -38,14 +36,6 @@ ORDER = (
 )
 """The rule that names a pane's decision is the first of these that applied."""
 _TINY = 1e-9
-
-
-class Event(Value):
-    """One thing that a pane's decision says."""
-
-    rule: str
-    version: str | None
-    says: str
 
 
 @dataclass(frozen=True)
@@ -83,25 +73,9 @@ class Step:
         return min(moves, key=ORDER.index, default="admit")
 
 
-@dataclass
-class _Pane:
-    """A step in the making."""
-
-    facts: Facts
-    policy: Policy
-    state: State
-    events: list[Event] = field(default_factory=list)
-    risen: bool = False
-    rivals: int = 1
-    """Challengers that share alpha."""
-
-    def say(self, rule: str, version: str | None, says: str) -> None:
-        self.events.append(Event(rule=rule, version=version, says=says))
-
-
 def step(before: State, facts: Facts, policy: Policy) -> Step:
     """What one pane decides; ``before`` has adopted the plan (:func:`tidegate.rollout.adoption.adopt`)."""
-    pane = _Pane(facts, policy, before)
+    pane = Judged(facts, policy, before)
     mark = _observe(pane)
     _arm(pane, newly=pane.state.floor.broken and not before.floor.broken, mark=mark)
     observed = pane.state
@@ -113,7 +87,7 @@ def step(before: State, facts: Facts, policy: Policy) -> Step:
         crowned = False
         for each in _by_promise(observed.active, policy):
             challenger = pane.state.find(each.version)
-            crowned = crowned or (challenger is not None and _climb(pane, challenger))
+            crowned = crowned or (challenger is not None and climb(pane, challenger))
         plan = wanted(observed, pane.state, facts.versions, policy, mirror=facts.mirror)
         if plan is not None and not any(event.rule in MOVES for event in pane.events):
             pane.say("admit", None, words.placed(plan.shadows, plan.mirror))
@@ -159,7 +133,7 @@ def _live(plan: Wanted, versions: Mapping[str, VersionFacts], *, mirror: bool) -
     return near and shadows == plan.shadows and mirror == plan.mirror
 
 
-def _observe(pane: _Pane) -> Mark | None:
+def _observe(pane: Judged) -> Mark | None:
     """Counts the pane: floor, shares of keys, and each challenger's evidence."""
     state, policy, mark = pane.state, pane.policy, None
     prior = PRIOR if state.value is None else state.value
@@ -182,7 +156,7 @@ def _observe(pane: _Pane) -> Mark | None:
     return mark
 
 
-def _count(pane: _Pane, known: Challenger, prior: float) -> Challenger:
+def _count(pane: Judged, known: Challenger, prior: float) -> Challenger:
     policy = pane.policy
     pair = pane.facts.pairs.get(known.version, PairFacts())
     own = pane.facts.versions.get(known.version, VersionFacts())
@@ -201,11 +175,13 @@ def _count(pane: _Pane, known: Challenger, prior: float) -> Challenger:
         }
     )
     ln_ni, ln_sup, _ = counted.evidence(policy)
-    level = _level(pane, known)
-    return counted.model_copy(update={"ni": known.ni or ln_ni >= level, "sup": known.sup or ln_sup >= level})
+    needed = level(pane, known)
+    return counted.model_copy(
+        update={"ni": known.ni or ln_ni >= needed, "sup": known.sup or ln_sup >= needed}
+    )
 
 
-def _arm(pane: _Pane, *, newly: bool, mark: Mark | None) -> None:
+def _arm(pane: Judged, *, newly: bool, mark: Mark | None) -> None:
     """A broken floor makes challengers of the shadows that may answer."""
     state, policy = pane.state, pane.policy
     if newly and mark is not None and policy.floor is not None:
@@ -219,7 +195,7 @@ def _arm(pane: _Pane, *, newly: bool, mark: Mark | None) -> None:
             pane.say("admit", number, words.admitted(number))
 
 
-def _drain(pane: _Pane) -> None:
+def _drain(pane: Judged) -> None:
     leaving = pane.state.draining
     if leaving is not None and leaving.panes_left == 0:
         pane.state = pane.state.changed(draining=None)
@@ -229,140 +205,3 @@ def _drain(pane: _Pane) -> None:
 def _by_promise(active: tuple[Challenger, ...], policy: Policy) -> list[Challenger]:
     """Who may go up first: the largest share, then the most evidence of being better."""
     return sorted(active, key=lambda known: (-known.share, -known.evidence(policy)[1], int(known.version)))
-
-
-def _climb(pane: _Pane, known: Challenger) -> bool:
-    """Moves one challenger, or says what it waits for; True when it was crowned."""
-    policy, version = pane.policy, known.version
-    _, _, ln_harm = known.evidence(policy)
-    level = _level(pane, known)
-    guard = policy.guards.error_rate
-    exposed = known.phase == "climb" or policy.evidence == "paired"
-    if known.rows >= policy.n_min and known.unscored > guard * known.rows:
-        _end(pane, known, "closed", "rollback", words.unscored(known, guard))
-    elif exposed and ln_harm >= level:
-        _end(pane, known, "closed", "rollback", words.harmful(known, policy, level))
-    elif known.panes >= policy.t_max and known.share <= policy.explore_cap + _TINY:
-        _end(pane, known, "inconclusive", "inconclusive", words.inconclusive(known))
-    elif known.phase == "shadow":
-        _admit(pane, known)
-    elif ln_harm >= LN_STEP_DOWN and known.share > policy.min_share + _TINY and not known.cooldown:
-        lower = [rung for rung in policy.rungs if rung < known.share - _TINY]
-        share = max([*lower[-1:], policy.min_share])
-        _place(pane, known, share, cooldown=2 * policy.cooldown)
-        pane.say("step_down", version, words.stepped(known, share, words.worse(known, policy)))
-    elif known.share >= policy.rungs[-1] - _TINY:
-        return _crown(pane, known)
-    else:
-        _rise(pane, known)
-    return False
-
-
-def _admit(pane: _Pane, known: Challenger) -> None:
-    """From shadow to the first rung, or why not yet."""
-    policy = pane.policy
-    own = pane.facts.versions.get(known.version)
-    if known.pairs.keys < policy.shadow_keys or known.pairs.ln_harm >= LN_CALM:
-        pane.say("shadow", known.version, words.shadowing(known, policy))
-    elif own is not None and not own.may_answer:
-        pane.say("shadow", known.version, words.barred(known.version))
-    else:
-        _rise(pane, known)
-
-
-def _rise(pane: _Pane, known: Challenger) -> None:
-    """One rung up, or what is missing for it."""
-    policy = pane.policy
-    target = next(rung for rung in policy.rungs if rung > known.share + _TINY)
-    cap = policy.rungs[-1] if known.sup else policy.ni_cap if known.ni else policy.explore_cap
-    missing = _waits(known, policy) if known.phase == "climb" else None
-    missing = missing or ("cooldown" if known.cooldown else None)
-    if missing == "cooldown":
-        pane.say("cooldown", known.version, words.cooling(known))
-    elif missing is not None:
-        pane.say("hold", known.version, missing)
-    elif target > cap + _TINY:
-        pane.say("hold", known.version, words.capped(known, policy, target, _level(pane, known)))
-    elif pane.risen or not _room(pane, known, target):
-        pane.say("hold", known.version, words.crowded(known.version, target))
-    else:
-        pane.risen = True
-        _place(pane, known, target, cooldown=policy.cooldown)
-        pane.say("step_up", known.version, words.stepped(known, target, words.shown(known, policy)))
-
-
-def _waits(known: Challenger, policy: Policy) -> str | None:
-    """What a climbing challenger lacks for its next step, whichever it is."""
-    if known.cooldown:
-        return "cooldown"
-    if known.rung_keys < policy.n_min:
-        return words.few_keys(known, policy.n_min)
-    if known.evidence(policy)[2] >= LN_CALM:
-        return words.doubtful(known, policy)
-    return None
-
-
-def _level(pane: _Pane, known: Challenger) -> float:
-    return pane.policy.level(pane.rivals, known.trial)
-
-
-def _room(pane: _Pane, known: Challenger, target: float) -> bool:
-    """Challengers share the exploration cap; beyond it one climbs at a time."""
-    cap = pane.policy.explore_cap + _TINY
-    others = [each.share for each in pane.state.climbing if each.version != known.version]
-    if target > cap:
-        return all(share <= cap for share in others)
-    return math.fsum(share for share in others if share <= cap) + target <= cap
-
-
-def _place(pane: _Pane, known: Challenger, share: float, *, cooldown: int) -> None:
-    """Gives a challenger a share; others that no longer fit beside it are shadows again."""
-    now = pane.facts.pane.now
-    begins = known.phase == "shadow" and pane.policy.evidence == "exposed"
-    place = {
-        "phase": "climb",
-        "share": share,
-        "rung_since": now,
-        "rung_keys": 0,
-        "cooldown": cooldown,
-        "since": now if begins else known.since,
-    }
-    pane.state = pane.state.put(known.model_copy(update=place))
-    for other in pane.state.climbing:
-        total = math.fsum(each.share for each in pane.state.challengers)
-        if total > 1 - _TINY and other.version != known.version:
-            pane.state = pane.state.put(other.restarted(now))
-    if pane.state.srm_since is None:
-        pane.state = pane.state.changed(srm_since=now, srm=())
-
-
-def _end(pane: _Pane, known: Challenger, phase: str, rule: str, says: str) -> None:
-    """Stops judging a challenger: closed it answers nothing, inconclusive it keeps the least share."""
-    keeps = pane.policy.min_share if phase == "inconclusive" and known.share > 0 else 0.0
-    pane.state = pane.state.put(known.model_copy(update={"phase": phase, "share": keeps}))
-    pane.say(rule, known.version, says)
-
-
-def _crown(pane: _Pane, known: Challenger) -> bool:
-    """The challenger takes the champion's place, who goes on as a shadow for a while."""
-    policy, now = pane.policy, pane.facts.pane.now
-    missing = _waits(known, policy)
-    if missing == "cooldown":
-        pane.say("cooldown", known.version, words.cooling(known))
-        return False
-    if missing is not None or not known.sup:
-        says = missing or words.capped(known, policy, 1.0, _level(pane, known))
-        pane.say("hold", known.version, says)
-        return False
-    old = str(pane.state.champion)
-    pane.state = pane.state.changed(
-        champion=known.version,
-        challengers=tuple(each.restarted(now) for each in pane.state.active if each.version != known.version),
-        draining=Draining(version=old, since=now, panes_left=policy.drain_panes),
-        floor=FloorWatch(),
-        value=None,
-        srm=(),
-        srm_since=None,
-    )
-    pane.say("crown", known.version, words.crowned(known, old, policy))
-    return True
