@@ -28,6 +28,9 @@ _APART = 0.65
 """The Kolmogorov-Smirnov distance from which columns are in order without a law: they hardly overlap."""
 _ROWS = 5_000
 _OFF, _ON = 0.5, 0.95
+"""The share of live values on a support: at most on the own one, at least on the other column's."""
+_REACH = 4.0
+"""How far, in spreads of the reference, a column may be from what the other was where only supports tell."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,9 @@ class _Column:
     new: Floats
     spread: float
     known: Support | None
+    old_rows: Floats
+    """Some of the rows, the same of every column; NaN is missing."""
+    new_rows: Floats
 
     def distance(self, quantiles: Floats) -> float:
         """How far quantiles [q] are from this column's reference, in its spreads."""
@@ -95,19 +101,28 @@ def _matching(one: str, other: str, straight: float, cross: float, what: str) ->
 def _numbers(old: Mapping[str, pl.Series], new: Mapping[str, pl.Series]) -> Iterator[Found]:
     columns = {name: column for name in old if (column := _column(old[name], new[name])) is not None}
     for (one, left), (other, right) in combinations(columns.items(), 2):
-        straight = [left.distance(left.new), right.distance(right.new)]
-        cross = [left.distance(right.new), right.distance(left.new)]
-        if min(straight) >= _STRANGE and sum(cross) <= _BETTER * sum(straight):
-            yield _matching(one, other, sum(straight), sum(cross), "in spreads of the reference")
-        elif (order := _order(old[one], old[other], new[one], new[other])) is not None:
-            upper, lower = (one, other) if order[0] > 0.5 else (other, one)
-            because = f"{upper} was not below {lower} in the reference, and is not above it now"
-            facts = {"straight": sum(straight), "cross": sum(cross), "because": because}
-            yield 1.0, (one, other), facts | {"reference_order": order[0], "live_order": order[1]}
-        elif max(cross) <= 4.0 and (off := _supports(left, right, new[one], new[other])) is not None:
-            because = f"the values lie on each other's grid, and {off:.0%} of one column's on its own"
-            facts = {"straight": sum(straight), "cross": sum(cross), "because": because, "on_support": off}
-            yield 2.0, (one, other), facts
+        sign = _sign((one, left), (other, right))
+        # Whatever else it looks like, a value that the other column can't have did not come from there.
+        if sign is not None and _crosswise(left, right) >= _ON:
+            yield sign
+
+
+def _sign(first: tuple[str, _Column], second: tuple[str, _Column]) -> Found | None:
+    """The clearest sign that two numeric columns are swapped."""
+    (one, left), (other, right) = first, second
+    straight = [left.distance(left.new), right.distance(right.new)]
+    cross = [left.distance(right.new), right.distance(left.new)]
+    if min(straight) >= _STRANGE and sum(cross) <= _BETTER * sum(straight):
+        return _matching(one, other, sum(straight), sum(cross), "in spreads of the reference")
+    facts = {"straight": sum(straight), "cross": sum(cross)}
+    if (order := _order(left, right)) is not None:
+        upper, lower = (one, other) if order[0] > 0.5 else (other, one)
+        because = f"{upper} was not below {lower} in the reference, and is not above it now"
+        return 1.0, (one, other), facts | {"because": because, "order": order[0], "live_order": order[1]}
+    if max(cross) <= _REACH and (off := _own(left, right)) <= _OFF:
+        because = f"the values lie on each other's grid, and {off:.0%} of one column's on its own"
+        return 2.0, (one, other), facts | {"because": because, "on_support": off}
+    return None
 
 
 def _column(old: pl.Series, new: pl.Series) -> _Column | None:
@@ -120,42 +135,55 @@ def _column(old: pl.Series, new: pl.Series) -> _Column | None:
     spread = float(quantiles[-1] - quantiles[0]) / 2 or float(values.std())
     if spread == 0:
         return None
-    return _Column(quantiles, np.quantile(after.to_numpy(), QUANTILES), spread, support(values))
+    return _Column(
+        quantiles,
+        np.quantile(after.to_numpy(), QUANTILES),
+        spread,
+        support(values),
+        *(each.gather_every(max(len(each) // _ROWS, 1)).to_numpy() for each in (old, new)),
+    )
 
 
-def _order(
-    old_one: pl.Series, old_other: pl.Series, new_one: pl.Series, new_other: pl.Series
-) -> tuple[float, float] | None:
+def _order(left: _Column, right: _Column) -> tuple[float, float] | None:
     """The shares of rows in which the first is above, then and now, if a law of the data was turned round."""
-    before, after = _above(old_one, old_other, _APART), _above(new_one, new_other, 1.0)
+    before, after = _above(left.old_rows, right.old_rows), _above(left.new_rows, right.new_rows)
     if before is None or after is None:
         return None
     if before[0] <= 1 - _ALWAYS:
         turned = before[1] >= 0.5 and after[1] <= 1 - _ALWAYS and after[0] >= 0.5
     else:
         turned = before[1] <= 1 - _ALWAYS and before[0] >= 0.5 and after[0] <= 1 - _ALWAYS and after[1] >= 0.5
-    return (before[0], after[0]) if turned else None
+    return (before[0], after[0]) if turned and _overlap(left.old_rows, right.old_rows) else None
 
 
-def _above(one: pl.Series, other: pl.Series, apart: float) -> tuple[float, float] | None:
-    """The shares of rows in which the first is above and below the second; None if further than ``apart``."""
-    step = max(len(one) // _ROWS, 1)
-    pair = pl.DataFrame([one.alias("one"), other.alias("other")]).gather_every(step).drop_nulls()
-    if pair.height < 50:
+def _above(one: Floats, other: Floats) -> tuple[float, float] | None:
+    """The shares of rows in which the first is above and below the second; None of too few rows."""
+    both = np.isfinite(one) & np.isfinite(other)
+    if both.sum() < 50:
         return None
-    left, right = pair["one"].to_numpy(), pair["other"].to_numpy()
-    grid = np.sort(np.concatenate([left, right]))
-    gap = np.abs(
-        np.searchsorted(np.sort(left), grid, "right") - np.searchsorted(np.sort(right), grid, "right")
-    ).max()
-    return (float((left > right).mean()), float((left < right).mean())) if gap <= apart * len(left) else None
+    return float((one[both] > other[both]).mean()), float((one[both] < other[both]).mean())
 
 
-def _supports(left: _Column, right: _Column, new_left: pl.Series, new_right: pl.Series) -> float | None:
-    """The smaller share of values on a column's own support, when both lie on the other's."""
+def _overlap(one: Floats, other: Floats) -> bool:
+    """Whether two columns take the same values often enough for their order to say anything."""
+    one, other = np.sort(one[np.isfinite(one)]), np.sort(other[np.isfinite(other)])
+    points = np.concatenate([one, other])
+    shares = [np.searchsorted(each, points, "right") / len(each) for each in (one, other)]
+    return float(np.abs(shares[0] - shares[1]).max()) <= _APART
+
+
+def _own(left: _Column, right: _Column) -> float:
+    """The smaller share of live values on a column's own support; 1 where one has none."""
     if left.known is None or right.known is None:
-        return None
-    one, other = new_left.drop_nulls().to_numpy(), new_right.drop_nulls().to_numpy()
-    own = min(left.known.holds(one), right.known.holds(other))
-    cross = min(left.known.holds(other), right.known.holds(one))
-    return own if own <= _OFF and cross >= _ON else None
+        return 1.0
+    return min(left.known.holds(_present(left)), right.known.holds(_present(right)))
+
+
+def _crosswise(left: _Column, right: _Column) -> float:
+    """The smaller share of live values on the other column's support; 1 where it has none."""
+    pairs = ((left.known, right), (right.known, left))
+    return min(1.0 if known is None else known.holds(_present(other)) for known, other in pairs)
+
+
+def _present(column: _Column) -> Floats:
+    return column.new_rows[np.isfinite(column.new_rows)]

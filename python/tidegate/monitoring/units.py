@@ -39,6 +39,10 @@ _EXPLAINED, _LEFT = 0.95, 0.1
 """What a map must explain of a shift, and may leave in spreads of the reference, without a support."""
 _FAR_EXPLAINED, _FAR_LEFT = 0.8, 0.5
 """The same for a factor that is far from 1."""
+_TELLING = 0.5
+"""The shift, in converted spreads of the reference, from which a known map is told from growth."""
+_SAMPLE = 5_000
+"""Live values that are held against the support, at most."""
 _ALIKE = 0.1
 """How far a known factor may be from the fitted one, where there is no support to tell it by."""
 
@@ -88,24 +92,27 @@ def unit_change(reference: Floats, live: Floats) -> dict[str, Any] | None:
     apart = float(np.abs(new - old).mean())
     if known is None and apart < _LEFT * spread:
         return None
-    found = []
     fit = fitted(old, new)
+    sample = live[:: max(len(live) // _SAMPLE, 1)]
+    on_support = None if known is None else known.holds(sample)
+    found = []
     for each in [*known_maps(), *_unnamed(known, grid, fit)]:
+        back = (float(np.median(live)) - each.shift) / each.factor
+        if not old[0] - 2 * spread <= back <= old[-1] + 2 * spread:
+            continue
         left = float(np.abs(new - (each.factor * old + each.shift)).mean())
         facts: dict[str, Any] = {
             "factor": each.factor,
             "shift": each.shift,
             "units": None if each.units is None else list(each.units),
             "explained": 1.0 - left / apart if apart else 0.0,
-            "on_support": None if known is None else known.holds(live),
-            "on_support_converted": None if known is None else known.holds((live - each.shift) / each.factor),
+            "on_support": on_support,
+            "on_support_converted": None
+            if known is None
+            else known.holds((sample - each.shift) / each.factor),
         }
-        back = (float(np.median(live)) - each.shift) / each.factor
-        possible = old[0] - 2 * spread <= back <= old[-1] + 2 * spread
         coarser = _coarser(known, grid, each) and facts["explained"] > 0
-        if possible and (
-            coarser or _convincing(each, facts, left / (each.factor * spread), fit.factor, spread)
-        ):
+        if coarser or _convincing(each, facts, left / (each.factor * spread), fit.factor, spread):
             found.append((each.units is None, left, facts))
     return min(found, key=lambda one: one[:2])[2] if found else None
 
@@ -146,4 +153,6 @@ def _convincing(each: Map, facts: dict[str, Any], left: float, fit: float, sprea
         return bool(moved and (each.units is not None or explains))
     if each.units is None:
         return far and explains and abs(each.shift) <= most * abs(each.factor) * spread
-    return explains and fit > 0 and abs(each.factor / fit - 1) <= _ALIKE
+    # Whatever is measured may grow by half or by twice as much; that it became kilometres can't be told.
+    telling = far or abs(each.shift) > each.factor * spread * _TELLING
+    return explains and telling and fit > 0 and abs(each.factor / fit - 1) <= _ALIKE
