@@ -57,6 +57,11 @@ def test_a_policy_is_set_and_shown(made: Path, tmp_path: Path) -> None:
     assert body["ladder"] == [5, 50, 99]
     assert body["floor"] == {"loss": "brier", "threshold": 0.2}
     assert "explore_cap" in run(made, "rollout", "policy", "flight").stdout
+    off = json.loads(run(made, "rollout", "set-policy", "flight", "--mode", "off", "--json").stdout)["body"]
+    assert off == body | {"mode": "off"}
+    file.write_text("{}")
+    anew = run(made, "rollout", "set-policy", "flight", "--file", str(file), "--json")
+    assert json.loads(anew.stdout)["body"]["floor"] is None
 
 
 @pytest.mark.parametrize(

@@ -13,11 +13,14 @@ from tidegate.cli import output
 from tidegate.cli.options import Endpoint, Home, Json, Number, Once, Reason
 from tidegate.cli.routing import show_plan, traffic
 from tidegate.cli.session import session
-from tidegate.errors import InvalidInputError
+from tidegate.errors import InvalidInputError, NotFoundError
 
 rollout = typer.Typer(help="Steering of traffic by evidence.", no_args_is_help=True)
 
 if TYPE_CHECKING:
+    from tidegate.client import Client
+    from tidegate.installation import Installation
+
     JSON = dict[str, Any]
 
 
@@ -47,14 +50,17 @@ def set_policy(
     as_json: Json = False,
     once: Once = None,
 ) -> None:
-    """Set how an endpoint is steered; what is not given has its default."""
-    body = _read(file)
-    body |= {key: value for key, value in (("mode", mode), ("evidence", evidence)) if value is not None}
+    """Set how an endpoint is steered.
+
+    What is not given stays as it is, or has its default when there was no policy; a file replaces all.
+    """
+    given: JSON = {key: value for key, value in (("mode", mode), ("evidence", evidence)) if value is not None}
     if floor is not None:
-        body["floor"] = {"loss": loss, "threshold": floor}
-    body |= dict(_member(text) for text in option or [])
+        given["floor"] = {"loss": loss, "threshold": floor}
+    given |= dict(_member(text) for text in option or [])
     with session(home) as verbs:
-        made = verbs.set_policy(name, body, reason, idempotency_key=once)
+        before = _before(verbs, name) if file is None else _read(file)
+        made = verbs.set_policy(name, before | given, reason, idempotency_key=once)
     _show_policy(made, as_json=as_json)
 
 
@@ -164,9 +170,16 @@ def _show_decisions(found: Iterable[JSON]) -> None:
         output.table(rows, "id", "event time", "rule", "action", "says")
 
 
-def _read(file: Path | None) -> JSON:
-    if file is None:
+def _before(verbs: Client | Installation, endpoint: str) -> JSON:
+    """The policy that holds; nothing when there is none."""
+    try:
+        body: JSON = verbs.get_policy(endpoint)["body"]
+    except NotFoundError:
         return {}
+    return body
+
+
+def _read(file: Path) -> JSON:
     try:
         found = json.loads(file.read_text())
     except OSError as error:
