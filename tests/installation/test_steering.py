@@ -448,3 +448,74 @@ def test_a_copy_of_the_champion_is_not_preferred_on_real_logs(days: Days) -> Non
     assert max(each["body"]["after"].get("2", 0) for each in made) <= 0.5
     assert here.get_traffic("flight")["variants"][0]["weight"] >= 0.5
     assert wrongly_kept(here) == []
+
+
+def test_a_plan_and_its_decision_are_one_write(days: Days, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = days.installation
+    here.set_policy("flight", FAST)
+    genuine, failed = here.registry.decisions.add, []
+
+    def add(endpoint: str, **more: Any) -> Any:
+        if more.get("generation") is not None and not failed:
+            failed.append(more["rule"])
+            raise ConflictError("the disk is full")
+        return genuine(endpoint, **more)
+
+    monkeypatch.setattr(here.registry.decisions, "add", add)
+    made = days(8, v1=wrong, v2=true)
+    assert failed == ["step_up"]
+    refused = next(each for each in made if each["action"] == "refused")
+    assert (refused["generation"], refused["body"]["error"]) == (None, "the disk is full")
+    plans = here.registry.deployments.history("flight")
+    assert {plan.generation for plan in plans} == {1} | {
+        each["generation"] for each in made if each["generation"]
+    }
+    assert wrongly_kept(here) == []
+
+
+def test_keys_that_are_not_divided_as_planned_freeze_traffic_until_the_policy_is_set_again(
+    days: Days,
+) -> None:
+    here = days.installation
+    here.set_policy("flight", FAST | {"n_min": 40})
+    days(7, v1=wrong, v2=true)
+    plan = here.get_traffic("flight")
+    assert [v["weight"] for v in plan["variants"]] == [0.95, 0.05]
+    skewed = plan | {"variants": [v | {"weight": 0.5} for v in plan["variants"]]}
+    for _ in range(3):
+        days.log.day(days.index, skewed, {"1": wrong, "2": true})
+        days.index += 1
+    made = here.steer("flight")["decisions"]
+    frozen = [each for each in made if each["rule"] == "freeze_srm"]
+    assert frozen[0]["action"] == "freeze"
+    assert here.get_traffic("flight") == plan
+    made = days(3, v1=wrong, v2=true)
+    assert {(each["rule"], each["action"]) for each in made} == {("freeze_srm", "hold")}
+    assert any("keys are not divided as planned" in said for said in here.why("flight")["says"])
+    here.set_policy("flight", FAST)
+    assert "step_up" in {each["rule"] for each in days(4, v1=wrong, v2=true)}
+    assert wrongly_kept(here) == []
+
+
+def test_a_look_reads_what_was_not_judged_and_a_running_experiment_alone(
+    days: Days, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tidegate.monitoring import logs
+
+    here = days.installation
+    here.set_policy("flight", FAST | {"floor": None, "shadow_keys": 10_000})
+    days(5, v1=true, v2=true)
+    genuine, asked = logs.predictions, []
+
+    def predictions(home: Path, endpoint: str, since: Any = None, until: Any = None) -> Any:
+        asked.append(since)
+        return genuine(home, endpoint, since, until)
+
+    monkeypatch.setattr(logs, "predictions", predictions)
+    days(1, v1=true, v2=true)
+    assert set(asked) == {START + 3 * DAY}
+    here.challenge("flight", "2")
+    days(2, v1=true, v2=true)
+    asked.clear()
+    days(1, v1=true, v2=true)
+    assert set(asked) == {START + 4 * DAY, START + 6 * DAY}  # the experiment, and what is new
