@@ -426,7 +426,9 @@ def test_decisions_are_listed_with_or_without_holds(days: Days) -> None:
     assert len(here.list_decisions("flight", "2013-03-05", all_panes=True)) < 5
 
 
-def test_a_server_steers_what_has_a_policy_and_an_error_stops_no_other(days: Days) -> None:
+def test_a_server_steers_what_has_a_policy_and_an_error_stops_no_other(
+    days: Days, monkeypatch: pytest.MonkeyPatch
+) -> None:
     here = days.installation
     here.create_endpoint("arrival", "delay")
     here.set_policy("arrival", {"mode": "auto"})  # it has no traffic
@@ -435,6 +437,14 @@ def test_a_server_steers_what_has_a_policy_and_an_error_stops_no_other(days: Day
     here.set_policy("flight", FAST)
     for index in range(4):
         days.log.day(index, here.get_traffic("flight"), {"1": true, "2": true})
+    genuine = ladders.event_now
+
+    def event_now(opened: Any, endpoint: str, since: Any) -> Any:
+        if endpoint == "departure":
+            raise RuntimeError("anything")
+        return genuine(opened, endpoint, since)
+
+    monkeypatch.setattr(ladders, "event_now", event_now)
     ladders.steer_all(here)
     assert len(here.list_decisions("flight", all_panes=True)) == 1 + 2
     assert here.list_decisions("departure", all_panes=True) == []

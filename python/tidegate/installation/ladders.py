@@ -57,7 +57,7 @@ def steer_all(opened: OpenHome) -> None:
         try:
             if opened.registry.deployments.plan(endpoint.name) is not None:
                 steer(opened, endpoint=endpoint.name, until=None)
-        except TidegateError:
+        except Exception:
             log.exception("steering failed", endpoint=endpoint.name)
 
 
