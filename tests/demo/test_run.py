@@ -50,12 +50,14 @@ def test_the_counters_equal_the_log(result: dict[str, Any]) -> None:
 
 def test_the_best_answers_and_the_second_shadows(result: dict[str, Any]) -> None:
     work = {one["work"]: one["version"] for one in result["candidates"] if one["work"]}
-    ranked = sorted(result["candidates"], key=lambda one: -one["auc"])
-    assert [one["version"] for one in ranked[:2]] == [work["champion"], work["challenger"]]
+    ranked = sorted(
+        (one for one in result["candidates"] if one["blind"]), key=lambda one: -one["blind"]["auc"]
+    )
+    assert [one["version"] for one in ranked[:2]] == [work["champion"], work["shadow"]]
     for row in result["periods"]:
         assert row["versions"][work["champion"]]["share"] == 1.0
-        assert row["versions"][work["challenger"]]["rows"] == row["rows"]
-        assert row["versions"][work["challenger"]]["answered"] == 0
+        assert row["versions"][work["shadow"]]["rows"] == row["rows"]
+        assert row["versions"][work["shadow"]]["answered"] == 0
 
 
 def test_the_weak_one_is_refused_by_a_gate_and_the_refusal_says_which(result: dict[str, Any]) -> None:
@@ -65,6 +67,20 @@ def test_the_weak_one_is_refused_by_a_gate_and_the_refusal_says_which(result: di
     refused = {one["name"]: one["refused"] for one in result["candidates"] if one["refused"]}
     assert list(refused) == ["weak"]
     assert "gate auc >= 0.64 has not passed" in refused["weak"]
+
+
+def test_the_same_flights_are_answered_once_more_without_the_loop(result: dict[str, Any]) -> None:
+    worth = result["worth"]
+    assert [row["period"] for row in worth["periods"]] == [row["period"] for row in result["periods"]]
+    assert worth["all"]["rows"] == result["replay"]["labels"] + result["panel"]
+    # Nothing moved within three days, so the same version gave the same scores.
+    assert worth["all"]["auc"]["gain"] == worth["all"]["brier"]["gain"] == 0
+    assert worth["all"]["auc"]["current"] > 0.5
+
+
+def test_the_shuffled_control_is_silent(result: dict[str, Any]) -> None:
+    assert result["control"]["streams"] >= 50
+    assert result["control"]["alarms"] == 0
 
 
 def test_a_prediction_leads_back_to_its_data(result: dict[str, Any], root: Path) -> None:

@@ -81,7 +81,7 @@ def test_the_makers_never_see_the_blind_rows(csv: Path) -> None:
     assert makers.height + blind.height + events.height == 5000
     assert makers["asked_at"].max() < blind["asked_at"].min()  # type: ignore[operator]
     assert blind["asked_at"].max() < events["asked_at"].min()  # type: ignore[operator]
-    assert (blind.height, int(makers[HELD_OUT].sum())) == (150, 170)
+    assert (blind.height, int(makers[HELD_OUT].sum())) == (200, 160)
     assert makers[HELD_OUT].is_sorted()
 
 
@@ -110,7 +110,7 @@ def test_a_recipe_of_ones_own_is_judged_on_the_latest_rows(plain: Path, tmp_path
             "'soon' is no length of time; expected a number and s, m, h",
         ),
         (Reading(target="left", reference=0.01), "the reference is a share from 0.02 to 0.9; it is 0.01"),
-        (Reading(target="left", reference=0.03), "150 rows are before .*; a replay needs 200"),
+        (Reading(target="left", reference=0.03), "150 labelled rows are before .*; a replay needs 500"),
         (Reading(target="left", recipes=[Path("gone.json")]), "gone.json can't be read: No such file"),
     ],
 )
@@ -140,7 +140,7 @@ def test_no_file_and_too_few_rows(tmp_path: Path) -> None:
     with pytest.raises(InvalidInputError, match="there is no file"):
         read(tmp_path / "gone.csv", Reading(target="left"))
     recording(300).write_csv(tmp_path / "few.csv")
-    with pytest.raises(InvalidInputError, match="has 300 rows; a replay needs 400"):
+    with pytest.raises(InvalidInputError, match="has 300 rows; a replay needs 700"):
         read(tmp_path / "few.csv", Reading(target="left"))
 
 

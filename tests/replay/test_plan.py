@@ -7,13 +7,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import polars as pl
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tidegate.replay import plan
 from tidegate.replay.plan import Request
 from tidegate.replay.senders import Answer
-from tidegate.replay.source import LEAST_ROWS, Source
+from tidegate.replay.source import LEAST_EVENTS, LEAST_REFERENCE, Source
 from tidegate.replay.timeline import HOUR, Timeline, Watch
 from tidegate.training.recipes import Recipe
 
@@ -22,9 +23,9 @@ RECIPE = Recipe(name="one", estimator="logistic_regression", numeric=["x"], targ
 Row = tuple[str, float, float | None]
 
 
-def source(rows: list[Row], *, key: str | None = "origin", repeat: int = LEAST_ROWS) -> Source:
+def source(rows: list[Row], *, key: str | None = "origin", repeat: int = LEAST_EVENTS) -> Source:
     """(key, hour, hours until the label) each; two of three are late. A row far on makes them enough."""
-    reference = [("EWR", -1.0 - at, 1.0) for at in range(LEAST_ROWS)]
+    reference = [("EWR", -1.0 - at, 1.0) for at in range(LEAST_REFERENCE)]
     rest = [("LGA", 2000.0, None)] * repeat
     everything: list[Row] = [*reference[::-1], *rows, *rest]
     times = [BEGINS + timedelta(hours=row[1]) for row in everything]
@@ -161,7 +162,7 @@ def test_every_row_is_asked_once_and_every_label_told_once_after_it(rows: list[R
     made = plan.make(source(rows, key=key))
     Timeline(made, [recorder], recorder.watch(label_every=HOUR)).run()
     assert [one.first for one in made.requests] == [0, *list(_ends(made.requests))[:-1]]
-    assert sum(one.rows for one in made.requests) == made.events.height == len(rows) + LEAST_ROWS
+    assert sum(one.rows for one in made.requests) == made.events.height == len(rows) + LEAST_EVENTS
     times = [one.event_time for one in made.requests]
     assert times == sorted(times)
     told = [(one["prediction_id"], one["row"]) for one in recorder.labels]
@@ -177,9 +178,10 @@ def _ends(requests: list[Request]) -> Iterable[int]:
     return (one.first + one.rows for one in requests)
 
 
-def test_without_a_key_sixteen_rows_are_one_request() -> None:
-    made = plan.make(source([("EWR", hour, 1.0) for hour in range(40)], key=None, repeat=LEAST_ROWS))
-    assert [one.rows for one in made.requests[:2]] == [16, 16]
+@pytest.mark.parametrize(("rows", "batch"), [(40, 1), (4000, 4), (20_000, 16)])
+def test_without_a_key_up_to_sixteen_rows_are_one_request(rows: int, batch: int) -> None:
+    made = plan.make(source([("EWR", 0.01 * at, 1.0) for at in range(rows)], key=None))
+    assert {one.rows for one in made.requests[:9]} == {batch}
     assert len({one.key for one in made.requests}) == len(made.requests)
 
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from tidegate.replay import charts, report
-from tidegate.replay.view import View, candidates_table, drifted, periods_table
+from tidegate.replay import charts, report, story, tree
+from tidegate.replay.view import View, candidates_table, drifted, periods_table, worth_table
 
 MONTHS = ["2013-03", "2013-04"]
 
@@ -44,6 +44,54 @@ def feature(name: str, size: float | None, magnitude: str | None) -> dict[str, A
     }
 
 
+def figures(current: float, stale: float, error: float | None = 0.01, sign: int = 1) -> dict[str, Any]:
+    gain = current - stale
+    return {"current": current, "stale": stale, "gain": gain, "error": error, "better": sign * gain > 0}
+
+
+def gained() -> dict[str, Any]:
+    return {
+        "rows": 180,
+        "positives": 40,
+        "auc": figures(0.71, 0.65),
+        "brier": figures(0.155, 0.160, None, -1),
+        "hits": figures(20.0, 22.0, 3.0),
+    }
+
+
+def kept(number: str, name: str, parent: str | None = None, *, approved: bool = True) -> dict[str, Any]:
+    return {
+        "version": number,
+        "digest": f"sha256:{number}",
+        "stage": "production" if approved else "development",
+        "description": name,
+        "created_by": "retrainer" if parent else "scientist",
+        "name": name,
+        "estimator": "x",
+        "parent": parent,
+        "dataset": "sha256:" + "cd" * 32,
+        "profile": "sha256:" + "ef" * 32,
+        "auc": 0.7,
+        "brier": None,
+        "approved_by": ["validator"] if approved else [],
+    }
+
+
+def decision(day: int, *events: tuple[str, str], month: int = 3) -> dict[str, Any]:
+    rule = events[0][0]
+    return {
+        "id": day,
+        "at": f"2013-{month:02}-{day:02}T00:00:00+00:00",
+        "rule": rule,
+        "action": rule,
+        "says": f"because of <{rule}>",
+        "generation": day,
+        "before": {},
+        "after": {},
+        "events": [{"rule": name, "version": version, "says": ""} for name, version in events],
+    }
+
+
 @pytest.fixture
 def result() -> dict[str, Any]:
     model = {
@@ -62,6 +110,100 @@ def result() -> dict[str, Any]:
         "format": 1,
         "started_at": "2026-11-24T18:00:00+00:00",
         "home": "/home/<someone>",
+        "loop": True,
+        "policy": {"floor": {"loss": "brier", "threshold": 0.2}},
+        "versions": [
+            kept("1", "linear"),
+            kept("2", "forest <b>"),
+            kept("3", "boosted"),
+            kept("4", "weak", approved=False),
+            kept("5", "again", "sha256:2"),
+        ],
+        "traffic": [
+            {"at": f"2013-03-{day:02}T00:00:00-05:00", "version": version, "share": 0.5}
+            for version in ("2", "3")
+            for day in range(1, 20)
+        ],
+        "decisions": [
+            {**decision(2, ("policy", "2")), "events": []},
+            decision(9, ("floor_break", "2"), ("admit", "3")),
+            decision(12, ("step_up", "3")),
+            decision(14, ("step_up", "3")),
+            decision(3, ("crown", "3"), ("hold", "2"), month=4),
+        ],
+        "acts": [
+            {
+                "at": "2013-03-29T00:00:00+00:00",
+                "kind": "retraining",
+                "version": None,
+                "says": "R2 is better by 0.004",
+                "retraining": 1,
+                "outcome": "better",
+                "reason": "temp (values) has changed",
+            },
+            {
+                "at": "2013-04-05T00:00:00+00:00",
+                "kind": "retired",
+                "version": "2",
+                "says": "version 2 is retired",
+            },
+        ],
+        "floor": [
+            {
+                "begin": f"2013-03-{day:02}T00:00:00+00:00",
+                "version": "2",
+                "champion": "2",
+                "loss": 0.1 + 0.01 * day,
+                "ln_m": 1.0,
+                "ln_alarm": 11.5,
+                "threshold": 0.2,
+                "broken": day > 8,
+            }
+            for day in range(1, 20)
+        ],
+        "alarms": [
+            {
+                "id": 4,
+                "version": "2",
+                "shadow": False,
+                "role": "input",
+                "feature": "temp",
+                "stream": "values",
+                "began": "2013-03-03T00:00:00+00:00",
+                "alarmed_at": "2013-03-05T00:00:00+00:00",
+                "ended_at": "2013-03-30T00:00:00+00:00",
+                "psi_bias_corrected": 0.7,
+                "magnitude": "major",
+                "ln_m": 40.0,
+            }
+        ],
+        "retrainings": [
+            {
+                "id": 1,
+                "alarm": 4,
+                "parent": "sha256:2",
+                "outcome": "better",
+                "version": "sha256:5",
+                "dataset": "sha256:" + "cd" * 32,
+                "says": "R2 is better by 0.004",
+            },
+            {
+                "id": 2,
+                "alarm": None,
+                "parent": "sha256:2",
+                "outcome": "not_better",
+                "version": None,
+                "dataset": None,
+                "says": "R5 is no better",
+            },
+        ],
+        "worth": {
+            "flagged": 0.2,
+            "periods": [{"period": month, **gained()} for month in MONTHS],
+            "all": gained(),
+        },
+        "control": {"streams": 56, "checks": 280, "alarms": 0, "largest": 3.9, "ln_alarm": 15.5},
+        "why": ["version 3 100.00%"],
         "name": "flight-delay",
         "noun": "flights",
         "target": "late",
@@ -72,10 +214,31 @@ def result() -> dict[str, Any]:
             "datasets": [{"name": "flights", "version": 1, "rows": 5, "digest": "sha256:" + "cd" * 32}],
         },
         "candidates": [
-            {**model, "version": "1", "name": "linear", "work": "", "refused": None},
-            {**model, "version": "2", "name": "forest <b>", "work": "champion", "refused": None},
-            {**model, "version": "3", "name": "boosted", "work": "challenger", "refused": None},
-            {**model, "version": "4", "name": "weak", "work": "", "refused": "gate <auc> has not passed"},
+            {**model, "version": "1", "name": "linear", "work": "", "refused": None, "blind": {"auc": 0.68}},
+            {
+                **model,
+                "version": "2",
+                "name": "forest <b>",
+                "work": "champion",
+                "refused": None,
+                "blind": {"auc": 0.69},
+            },
+            {
+                **model,
+                "version": "3",
+                "name": "boosted",
+                "work": "shadow",
+                "refused": None,
+                "blind": {"auc": 0.67},
+            },
+            {
+                **model,
+                "version": "4",
+                "name": "weak",
+                "work": "",
+                "refused": "gate <auc> has not passed",
+                "blind": None,
+            },
         ],
         "replay": {
             "requests": {"gRPC": 10, "REST": 9},
@@ -128,6 +291,11 @@ def result() -> dict[str, Any]:
     }
 
 
+@pytest.fixture(autouse=True)
+def told(result: dict[str, Any]) -> None:
+    story.tell(result)
+
+
 class Page(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
@@ -142,12 +310,11 @@ class Page(HTMLParser):
 def test_the_report_is_one_file_that_asks_the_network_for_nothing(
     result: dict[str, Any], tmp_path: Path
 ) -> None:
-    path = tmp_path / "report.html"
-    report.write(result, path)
-    text = path.read_text()
+    report.write(result, tmp_path)
+    text = (tmp_path / "report.html").read_text()
     page = Page()
     page.feed(text)
-    assert page.tags.count("svg") == 6
+    assert page.tags.count("svg") == 8
     assert not {"script", "link", "img", "iframe", "object", "image", "use", "foreignobject"} & set(page.tags)
     loading = [value for name, value in page.attributes if name in {"src", "href", "xlink:href", "srcset"}]
     assert loading == []
@@ -162,7 +329,7 @@ def test_the_report_is_one_file_that_asks_the_network_for_nothing(
 
 def test_ids_of_different_charts_never_meet(result: dict[str, Any]) -> None:
     drawn = charts.draw(report.chart_rows(result))
-    assert sorted(drawn) == ["auc", "bins", "brier", "psi", "rate", "share"]
+    assert sorted(drawn) == ["auc", "bins", "brier", "floor", "gains", "psi", "traffic", "year"]
     seen: set[str] = set()
     for name, svg in drawn.items():
         ET.fromstring(svg)
@@ -181,19 +348,19 @@ def test_inline_renames_ids_and_what_points_at_them() -> None:
 
 def test_undefined_figures_are_left_out_of_charts_and_dashes_in_tables(result: dict[str, Any]) -> None:
     rows = report.chart_rows(result)
-    assert {row["series"] for row in rows["auc"]} == {"version 2", "version 4"}
+    assert {row["series"] for row in rows["auc"]} == {report.WITH, report.WITHOUT}
     assert {row["feature"] for row in rows["psi"]} == {"temp", "origin"}
     console = Console(record=True, width=200)
     view = View(console)
     view.show(periods_table(result))
     view.show(candidates_table(result))
+    view.show(worth_table(result))
+    view.tell_story(result)
     view.conclude(result)
     shown = console.export_text()
     assert "2013-03" in shown
     assert "2 75%, 3 25%" in shown
     assert "refused by a gate" in shown
-    assert "–" in shown
-    assert "1/3" in shown
     assert "200 logged" in shown
 
 
@@ -201,3 +368,70 @@ def test_only_a_few_drifted_features_are_named() -> None:
     row = {"drifted": ["a", "b", "c", "d"], "features": [None] * 28}
     assert drifted(row) == "4 of 28: a, b, c, …"
     assert drifted({"drifted": [], "features": [None] * 28}) == "0 of 28"
+
+
+def test_periods_tell_what_was_in_alarm_and_what_was_done(result: dict[str, Any]) -> None:
+    march, april = result["periods"]
+    assert march["alarms"] == ["temp"]
+    assert april["alarms"] == []
+    assert story.compact(march["story"]) == "floor_break 2, admit 3, step_up 3 x2, retraining 1 better"
+    assert story.compact(april["story"]) == "crown 3, retired 2"
+
+
+def test_an_alarm_of_a_version_that_does_not_lead_is_left_out(result: dict[str, Any]) -> None:
+    result["alarms"][0]["version"] = "3"
+    story.tell(result)
+    assert [row["alarms"] for row in result["periods"]] == [[], []]
+
+
+def test_the_worth_says_good_and_bad_and_what_can_not_be_told(result: dict[str, Any]) -> None:
+    text = report.render(result, charts.draw(report.chart_rows(result)) | {"tree": tree.draw(result)})
+    assert "AUC: 0.7100 with the loop, 0.6500 without, +0.0600 ± 0.0100: better" in text
+    assert "late found: 20 with the loop, 22 without, -2 ± 3: no difference that can be told" in text
+    result["worth"]["all"]["hits"] = figures(20.0, 40.0, 3.0)
+    again = report.render(result, charts.draw(report.chart_rows(result)) | {"tree": tree.draw(result)})
+    assert "-20 ± 3: worse" in again
+    assert "shuffled control: the same rows in random order" in text.lower()
+
+
+def test_the_tree_names_where_each_version_came_from(result: dict[str, Any]) -> None:
+    drawn = tree.draw(result)
+    ET.fromstring(drawn)
+    for text in (
+        "version 5 again",
+        "retraining 1: better",
+        "alarm 4: temp (values)",
+        "retraining 2: not_better",
+        "approved by validator",
+        "crowned 2013-04-03",
+        "broke the floor 2013-03-09",
+        "refused by a gate",
+    ):
+        assert text in drawn, text
+    assert "forest &lt;b&gt;" in drawn
+
+
+def test_with_the_loop_off_there_is_no_worth_and_still_a_report(
+    result: dict[str, Any], tmp_path: Path
+) -> None:
+    del result["worth"]
+    result |= {"loop": False, "decisions": [], "acts": [], "floor": [], "retrainings": []}
+    story.tell(result)
+    report.write(result, tmp_path)
+    text = (tmp_path / "report.html").read_text()
+    assert "What the loop was worth" not in text
+    assert "the loop was switched off" in text
+    view = View(Console(record=True, width=200))
+    view.show(periods_table(result))
+    view.tell_story(result)
+    view.conclude(result)
+    assert "shuffled control" in view.console.export_text()
+
+
+def test_the_picture_stands_alone(result: dict[str, Any], tmp_path: Path) -> None:
+    report.write(result, tmp_path)
+    picture = (tmp_path / "year.svg").read_text()
+    ET.fromstring(picture)
+    assert "share of answers" in picture
+    assert "http" not in picture.replace("http://www.w3.org/", "")
+    assert "<script" not in picture

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from tidegate.demo import data
 from tidegate.errors import InvalidInputError
-from tidegate.replay.rules import Rules, pace
+from tidegate.replay.rules import Pace, Rules
 from tidegate.replay.run import Replay
 from tidegate.replay.source import Source
 from tidegate.replay.view import View
@@ -43,12 +43,12 @@ def run_demo(
             task = bars.add_task("features", total=len(data.features().features))
             whole = data.source(lambda _name: bars.advance(task))
         source = part(whole, months, days)
-    return Replay(source, rules(source), root, console).run()
+    return Replay(source, rules(), root, console).run()
 
 
-def rules(source: Source) -> Rules:
-    """The rules of the demo's house."""
-    return Rules(least=LEAST_AUC, least_blind=LEAST_AUC, floor=FLOOR, pace=pace(source))
+def rules() -> Rules:
+    """The rules of the demo's house: panes of days, also of a short part of the year."""
+    return Rules(least=LEAST_AUC, least_blind=LEAST_AUC, floor=FLOOR, pace=Pace())
 
 
 def check(months: int, days: int | None) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tidegate.client import Client
+from tidegate.installation import Installation
 from tidegate.training.jobs import Progress, TrainJob, TrainResult
 from tidegate.training.launch import run_job
 from tidegate.training.recipes import Recipe
@@ -66,21 +67,28 @@ def register(scientist: Client, model: str, trained: Sequence[Trained], dataset:
     """Registers each as a version of ``model``, in order; ``dataset`` is the digest of what they saw."""
     registered = []
     for one in trained:
-        info = scientist.register_version(
-            model,
-            scientist.put_artifact((one.folder / "model.onnx").read_bytes())["digest"],
-            signature=one.result.signature.to_json(),
-            contract=one.result.contract.to_json(),
-            profile=scientist.put_artifact((one.folder / "profile.arrow").read_bytes())["digest"],
-            dataset=dataset,
-            recipe=one.recipe.to_json(),
-            code=one.result.code | {"libraries": one.result.libraries},
-            metrics=dict(one.result.metrics),
-            conversion=one.result.conversion.to_json(),
-            description=one.recipe.name,
-        )
+        info = register_one(scientist, model, one, dataset)
         registered.append(replace(one, number=str(info["version"]), digest=info["digest"]))
     return registered
+
+
+def register_one(
+    verbs: Client | Installation, model: str, one: Trained, dataset: str | None = None
+) -> dict[str, Any]:
+    """Registers what a worker made as the next version of ``model``."""
+    return verbs.register_version(
+        model,
+        verbs.put_artifact((one.folder / "model.onnx").read_bytes())["digest"],
+        signature=one.result.signature.to_json(),
+        contract=one.result.contract.to_json(),
+        profile=verbs.put_artifact((one.folder / "profile.arrow").read_bytes())["digest"],
+        dataset=dataset,
+        recipe=one.recipe.to_json(),
+        code=one.result.code | {"libraries": one.result.libraries},
+        metrics=dict(one.result.metrics),
+        conversion=one.result.conversion.to_json(),
+        description=one.recipe.name,
+    )
 
 
 def describe(one: Trained) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import polars as pl
 
 from tidegate.errors import InvalidInputError
 from tidegate.replay.automatic import automatic
-from tidegate.replay.source import HELD_OUT, LEAST_ROWS, TIME, Source
+from tidegate.replay.source import HELD_OUT, LEAST_EVENTS, LEAST_REFERENCE, TIME, Source
 from tidegate.training.columns import read_table
 from tidegate.training.recipes import Recipe
 from tidegate.types import ContextSpec
@@ -58,8 +58,10 @@ def read(path: Path, how: Reading) -> Source:
     for column in filter(None, (how.target, how.time, how.key, how.label_time)):
         if column not in rows.columns:
             raise InvalidInputError(f"{path.name} has no column {column!r}; it has {', '.join(rows.columns)}")
-    if rows.height < 2 * LEAST_ROWS:
-        raise InvalidInputError(f"{path.name} has {rows.height} rows; a replay needs {2 * LEAST_ROWS}")
+    if rows.height < LEAST_REFERENCE + LEAST_EVENTS:
+        raise InvalidInputError(
+            f"{path.name} has {rows.height} rows; a replay needs {LEAST_REFERENCE + LEAST_EVENTS}"
+        )
     time = how.time or ROW_ORDER
     rows = rows.with_columns(_target(rows[how.target]), _times(rows, how.time)).sort(
         time, maintain_order=True

@@ -1,4 +1,4 @@
-"""The way of the first candidates: gates, approval by somebody else, production, traffic."""
+"""The way of the first candidates: gates, the sealed set, approval by somebody else, production, traffic."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from tidegate.errors import PreconditionError
 from tidegate.replay.candidates import Trained, describe
 from tidegate.replay.people import People
 from tidegate.replay.source import Source
+from tidegate.replay.validator import PRODUCTION, Validator
 from tidegate.replay.view import View
 
-UAT, PRODUCTION = "uat", "production"
+UAT = "uat"
 
 
 @dataclass
@@ -23,12 +24,16 @@ class Opened:
     champion: str = ""
     challenger: str | None = None
     ranking: list[str] = field(default_factory=list)
-    """The numbers of those that may go on, best first."""
+    """The numbers of those that may go on to production, best first."""
+    says: str = ""
+    """Who goes on, in words."""
     refused: dict[str, str] = field(default_factory=dict)
     """By number, what the gate said."""
 
 
-def open_endpoint(people: People, source: Source, candidates: Sequence[Trained], view: View) -> Opened:
+def open_endpoint(
+    people: People, validator: Validator, source: Source, candidates: Sequence[Trained], view: View
+) -> Opened:
     """Brings the best candidate into production and the second best beside it as a shadow.
 
     Raises :class:`PreconditionError` when no candidate passes its gates.
@@ -42,13 +47,21 @@ def open_endpoint(people: People, source: Source, candidates: Sequence[Trained],
         if refusal is not None:
             opened.refused[one.number] = refusal
             view.say(f"refused: {one.recipe.name}: {refusal}")
-    passed = [one for one in candidates if one.number not in opened.refused]
-    if not passed:
+        else:
+            validator.judge(one.number)
+    ranked = people.auditor.rank_versions(model, PRODUCTION)
+    opened.ranking = [str(one["version"]) for one in ranked["ranking"]]
+    opened.says = ranked["says"]
+    view.say(opened.says)
+    for one in ranked["others"]:
+        if str(one["version"]) not in opened.refused:
+            opened.refused[str(one["version"])] = one["says"]
+            view.say(f"refused: {one['says']}")
+    if not opened.ranking:
         raise PreconditionError(f"no candidate passes its gates: {'; '.join(opened.refused.values())}")
-    opened.ranking = [one.number for one in sorted(passed, key=_auc, reverse=True)]
     for number in opened.ranking[:2]:
-        people.validator.approve_version(model, number, PRODUCTION, "one of the two best")
-        people.operator.promote_version(model, number, PRODUCTION, "approved")
+        validator.approve(number)
+        people.operator.promote_version(model, number, PRODUCTION, "one of the two best that passed")
     opened.champion, *others = opened.ranking
     opened.challenger = others[0] if others else None
     shadows = [opened.challenger] if opened.challenger else []
@@ -65,14 +78,17 @@ def refused(operator: Client, model: str, number: str, stage: str, reason: str) 
     return None
 
 
-def describe_candidates(candidates: Sequence[Trained], opened: Opened) -> list[dict[str, Any]]:
+def describe_candidates(
+    candidates: Sequence[Trained], opened: Opened, validator: Validator
+) -> list[dict[str, Any]]:
     """The ``candidates`` of the result."""
-    work = {opened.champion: "champion", opened.challenger: "challenger"}
+    work = {opened.champion: "champion", opened.challenger: "shadow"}
     return [
-        describe(one) | {"refused": opened.refused.get(one.number), "work": work.get(one.number, "")}
+        describe(one)
+        | {
+            "refused": opened.refused.get(one.number),
+            "blind": validator.figures.get(one.number),
+            "work": work.get(one.number, ""),
+        }
         for one in candidates
     ]
-
-
-def _auc(one: Trained) -> float:
-    return float(one.result.metrics["auc"] or 0.0)

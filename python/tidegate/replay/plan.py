@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from tidegate.replay.source import Source
 
-BATCH_ROWS = 16
-"""Rows of a request of a source without a key."""
+BATCH_ROWS, FEWEST_BATCHES = 16, 1000
+"""Rows of a request of a source without a key: fewer where that would give less than so many requests."""
 LARGEST_REQUEST = 500
 """More rows of one key and time are asked about in several requests."""
 _AT, _PART, _KEY = "replay_at", "replay_part", "replay_key"
@@ -55,7 +55,7 @@ class Plan:
 
 
 def make(source: Source) -> Plan:
-    """The plan of a source's events: one request per key and bucket of time, or per 16 rows."""
+    """The plan of a source's events: one request per key and bucket of time, or per 16 rows or fewer."""
     events = _arranged(source)
     groups = (
         events.with_row_index("first")
@@ -98,7 +98,7 @@ def _arranged(source: Source) -> pl.DataFrame:
     time = pl.col(source.time)
     events = source.events.sort(source.time, maintain_order=True)
     if source.key is None:
-        number = pl.int_range(pl.len()) // BATCH_ROWS
+        number = pl.int_range(pl.len()) // max(1, min(BATCH_ROWS, events.height // FEWEST_BATCHES))
         events = events.with_columns(number.alias(_PART), number.cast(pl.String).alias(_KEY))
         return events.with_columns(time.first().over(_PART).alias(_AT))
     bucket = time.dt.truncate(source.bucket)

@@ -53,7 +53,7 @@ class Evidence:
     def counts_of(self, digest: str, period: str | None = None) -> bytes | None:
         """The last counts that hold a version, up to the end of ``period``."""
         upto = [counts for at, counts in self.snapshots if period is None or at <= period]
-        return next((counts for counts in reversed(upto) if digest in _digests(counts)), None)
+        return next((counts for counts in reversed(upto) if digest in digests(counts)), None)
 
     def scored(self) -> pl.LazyFrame:
         """Every scored row with its label, times on the clock of ``zone``."""
@@ -64,8 +64,12 @@ class Evidence:
 
 
 def review(evidence: Evidence, view: View) -> JSON:
-    """The ``periods``, ``histograms`` and ``check`` of the result."""
-    found: JSON = {"periods": periods(evidence), "histograms": histograms(evidence)}
+    """The ``periods``, ``traffic``, ``histograms`` and ``check`` of the result."""
+    found: JSON = {
+        "periods": periods(evidence),
+        "traffic": traffic(evidence),
+        "histograms": histograms(evidence),
+    }
     rows: list[JSON] = []
     logged = 0
     with view.bars() as bars:
@@ -129,6 +133,22 @@ def periods(evidence: Evidence) -> list[JSON]:
     return found
 
 
+def traffic(evidence: Evidence) -> list[JSON]:
+    """The share of the answers that each version gave, by day, or hour of a short recording."""
+    every = "1d" if evidence.period == "month" else "1h"
+    answers = evidence.scored().filter(pl.col("role") == "answer")
+    at = pl.col("event_time").dt.truncate(every).alias("at")
+    counts = answers.group_by(at, "version").agg(pl.len().alias("rows")).collect()
+    versions = sorted(counts["version"].unique(), key=int)
+    wide = counts.pivot("version", index="at", values="rows").fill_null(0).sort("at")
+    total = sum((wide[version] for version in versions), start=pl.zeros(wide.height, eager=True))
+    return [
+        {"at": moment.isoformat(), "version": version, "share": count / rows}
+        for version in versions
+        for moment, count, rows in zip(wide["at"], wide[version], total, strict=True)
+    ]
+
+
 def histograms(evidence: Evidence) -> list[JSON]:
     """Shares per bin, of the reference and live, for the inputs whose values moved furthest.
 
@@ -140,7 +160,7 @@ def histograms(evidence: Evidence) -> list[JSON]:
     counted = {
         one.version: drift.counters(one.profile, last, one.digest, shadow=None)
         for one in evidence.variants
-        if one.digest in _digests(last)
+        if one.digest in digests(last)
     }
     profiles = {one.version: one.profile for one in evidence.variants}
     rows = {version: max(row["rows"] for row in each.statistics()) for version, each in counted.items()}
@@ -187,7 +207,8 @@ def _features(evidence: Evidence, version: str, period: str, before: str | None)
     return [{name: row[name] for name in kept} for row in drift.features(counted) if row["role"] == "input"]
 
 
-def _digests(counts: bytes) -> set[str]:
+def digests(counts: bytes) -> set[str]:
+    """The versions that counts hold."""
     return set(pl.read_ipc_stream(io.BytesIO(counts), columns=["variant"])["variant"].unique())
 
 

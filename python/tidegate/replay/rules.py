@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from tidegate.replay.plan import Plan
 from tidegate.replay.source import LONG, Source
 
+EPS = 0.005
+"""How much worse a challenger's mean Brier score may be."""
 _MOST_PANE_ROWS, _LEAST_PANE_ROWS = 1000, 100
 
 
@@ -52,6 +55,11 @@ class Rules:
         """The bound on the makers' figure, as a move names it."""
         return f"{self.metric} >= {self.least:g}"
 
+    @property
+    def blind_gate(self) -> str:
+        """The bound on the sealed set's figure."""
+        return f"blind.{self.metric} >= {self.least_blind:g}"
+
 
 def pace(source: Source) -> Pace:
     """Days for a recording of more than 45 days, else hours; labels are waited for as long as most take."""
@@ -62,22 +70,48 @@ def pace(source: Source) -> Pace:
     return Pace(pane_hours=hours, maturity_hours=hours * max(1, math.ceil(seconds / 3600 / hours)))
 
 
+def policy(rules: Rules, plan: Plan) -> dict[str, Any]:
+    """The endpoint's policy: by itself, on paired outcomes, with steps that the number of requests allows.
+
+    Paired evidence declares that an answer does not change its own outcome: true of a recording.
+    """
+    first, last = plan.requests[0].event_time, plan.requests[-1].event_time
+    panes = max(1.0, (last - first) / 3_600_000_000 / rules.pace.pane_hours)
+    keys = len(plan.requests) / panes
+    return {
+        "mode": "auto" if rules.loop else "off",
+        "evidence": "paired",
+        "floor": None if rules.floor is None else {"loss": "brier", "threshold": rules.floor},
+        "ladder": [5, 10, 25, 50, 75, 99] if keys >= 20 else [10, 25, 50, 99],
+        "n_min": max(2, min(50, round(0.4 * keys))),
+        "eps": EPS,
+        "shadow_keys": max(20, min(200, round(4 * keys))),
+        "pane_hours": rules.pace.pane_hours,
+        "maturity_hours": rules.pace.maturity_hours,
+    }
+
+
+def pane_rows(events: int) -> int:
+    """The rows of a drift pane: 1,000, fewer of a recording that would have few panes."""
+    return max(_LEAST_PANE_ROWS, min(_MOST_PANE_ROWS, events // 200))
+
+
 def settings(rules: Rules, events: int) -> str:
     """The ``tidegate.toml`` of a replay's home: production alone answers, and each move has its gates."""
     made = [rules.gate, "conversion"]
     moves: list[dict[str, Any]] = [
         {"from": "development", "to": "uat", "gates": made},
-        {"from": "uat", "to": "production", "gates": [*made, "approval"]},
+        {"from": "uat", "to": "production", "gates": [*made, rules.blind_gate, "approval"]},
         *({"from": stage, "to": "archived", "gates": []} for stage in ("development", "uat", "production")),
     ]
     shown = ",\n".join(
         f'    {{ from = "{move["from"]}", to = "{move["to"]}", gates = {json.dumps(move["gates"])} }}'
         for move in moves
     )
-    pane_rows = max(_LEAST_PANE_ROWS, min(_MOST_PANE_ROWS, events // 200))
     return f"""# The settings of a replay's home.
 require_production = true
-pane_rows = {pane_rows}
+steer_seconds = 0
+pane_rows = {pane_rows(events)}
 
 [log]
 batch_milliseconds = 50

@@ -17,10 +17,11 @@ HELD_OUT = "held_out"
 """The column that tells the makers which rows they judge their models by: the latest of theirs."""
 HELD_OUT_SHARE = 0.2
 BLIND_SHARE = 0.15
-"""The last part of the reference, which the makers never see."""
+"""The last part of the reference, which the makers never see; at least :data:`BLIND_ROWS`."""
+BLIND_ROWS = 200
 LONG = timedelta(days=45)
-LEAST_ROWS = 200
-"""Of the reference and of what follows, each."""
+LEAST_REFERENCE, LEAST_EVENTS = 500, 200
+"""Rows: labelled ones of the reference, and of what follows."""
 TIME = pl.Datetime("us", "UTC")
 
 
@@ -56,11 +57,13 @@ class Source:
 
     def __post_init__(self) -> None:
         self._check_columns()
-        counts = {"before": self.rows.height - self.events.height, "from then on": self.events.height}
-        for part, count in counts.items():
-            if count < LEAST_ROWS:
+        for part, count, least in (
+            ("labelled rows are before", self._reference().height, LEAST_REFERENCE),
+            ("rows come from", self.events.height, LEAST_EVENTS),
+        ):
+            if count < least:
                 raise InvalidInputError(
-                    f"{count} rows are {part} {self.begins:%Y-%m-%d %H:%M}; a replay needs {LEAST_ROWS}"
+                    f"{count} {part} {self.begins:%Y-%m-%d %H:%M}; a replay needs {least}"
                 )
         if self._reference()[self.target].n_unique() < 2:
             raise InvalidInputError(
@@ -110,7 +113,7 @@ class Source:
         return self.rows.filter(pl.col(self.time) < self.begins, pl.col(self.target).is_not_null())
 
     def _blind_rows(self) -> int:
-        return round(self._reference().height * BLIND_SHARE)
+        return max(BLIND_ROWS, round(self._reference().height * BLIND_SHARE))
 
     def _check_columns(self) -> None:
         wanted = {self.target, self.time, self.known, *(spec.name for spec in self.context)}

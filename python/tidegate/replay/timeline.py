@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from tidegate.replay.plan import Plan, Request
-from tidegate.replay.senders import Answer, Sender
+from tidegate.replay.senders import Sender
 
 HOUR = 3_600_000_000
 """Microseconds."""
@@ -30,7 +30,8 @@ class Outcome:
     labels: int = 0
     seconds: dict[str, list[float]] = field(default_factory=dict)
     """How long each answer took, by transport."""
-    last_prediction: str = ""
+    predictions: list[str] = field(default_factory=list)
+    """The id of each request's answer, in order."""
 
     def percentile(self, transport: str, q: float) -> float:
         """A percentile of the transport's answer times, in milliseconds."""
@@ -59,7 +60,6 @@ class Timeline:
 
     def __init__(self, plan: Plan, senders: Sequence[Sender], watch: Watch) -> None:
         self._plan, self._senders, self._watch = plan, senders, watch
-        self._answers: list[Answer] = []
         self._told = 0
         self.outcome = Outcome(seconds={sender.name: [] for sender in senders})
 
@@ -96,10 +96,9 @@ class Timeline:
         begun = time.perf_counter()
         answer = sender.send(request)
         self.outcome.seconds[sender.name].append(time.perf_counter() - begun)
-        self._answers.append(answer)
         self.outcome.requests[sender.name] += 1
         self.outcome.rows[request.period, answer.version] += request.rows
-        self.outcome.last_prediction = answer.prediction_id
+        self.outcome.predictions.append(answer.prediction_id)
         self._watch.progress(request.rows)
 
     def _tell(self, until: int | None) -> None:
@@ -115,7 +114,7 @@ class Timeline:
     def _label(self, row: int, known: int) -> dict[str, Any]:
         index = int(self._plan.request_of[row])
         return {
-            "prediction_id": self._answers[index].prediction_id,
+            "prediction_id": self.outcome.predictions[index],
             "row": row - self._plan.requests[index].first,
             "label": float(self._plan.labels[row]),
             "observed_at": known,
