@@ -82,6 +82,17 @@ def test_labels_of_some_predictions_alone(tmp_path: Path) -> None:
     assert dict(zip(found["prediction_id"], found["label"], strict=True)) == {"b": 1.0, "c": 0.0}
 
 
+def test_labels_as_they_were_known_at_a_time(tmp_path: Path) -> None:
+    rows = [
+        label("a", 1.0, observed=1),
+        label("a", 0.0, event="later", observed=9),
+        label("b", 1.0, observed=6),
+    ]
+    segment(tmp_path / "labels" / "e", [*rows, label("c", 1.0, received=99)])
+    found = logs.labels(tmp_path, "e", until=START + timedelta(minutes=5)).collect()
+    assert dict(zip(found["prediction_id"], found["label"], strict=True)) == {"a": 1.0, "c": 1.0}
+
+
 def test_a_label_that_comes_twice_counts_once(tmp_path: Path) -> None:
     rows = [label("a", 1.0, received=1), label("a", 0.0, received=2), label("a", 1.0, row=1, received=3)]
     assert labels_of(tmp_path, rows) == {("a", 0): 1.0, ("a", 1): 1.0}
