@@ -52,6 +52,23 @@ def test_score_sends_records_as_they_are_meant() -> None:
     }
 
 
+def test_a_retraining_is_waited_for_longer_than_the_rest() -> None:
+    seen: dict[str, float] = {}
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen[request.url.path.rpartition("/")[2]] = request.extensions["timeout"]["read"]
+        return httpx.Response(200, json={})
+
+    client = Client(URL, "tg_key", data_url=URL, timeout=5)
+    client._control = Transport(URL, "tg_key", 5, httpx.MockTransport(answer))
+    client.retrain("flight", alarm=1)
+    client.list_retrainings("flight")
+    client.diagnose("flight")
+    assert seen == {"retrainings": 5, "diagnosis": 600}
+    client.retrain("flight")
+    assert seen["retrainings"] == 3600
+
+
 def test_score_takes_one_form() -> None:
     with pytest.raises(InvalidInputError, match="either records or columns"):
         Client(URL, "k").score("flight")

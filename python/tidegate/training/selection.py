@@ -3,8 +3,8 @@
 Rows stand in order of time. What comes after the change divides into rows to train on, five consecutive
 blocks to choose by, and the newest rows, which neither choice nor fit may see. Before each block every
 candidate is trained on rows strictly older than it (prequential evaluation; Dawid 1984). Of the candidates
-within one standard error of the best the one with the largest data set wins (the one-standard-error rule;
-Breiman, Friedman, Olshen, Stone 1984, with the blocks as folds).
+within one standard error of the best the first wins, in the order from all rows to the new ones alone (the
+one-standard-error rule; Breiman, Friedman, Olshen, Stone 1984, with the blocks as folds).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ CANDIDATES = {
     "R4": "twice as many rows as there are since the change",
     "R5": "the rows since the change",
 }
-"""What each candidate trains on, the largest data set first."""
+"""What each candidate trains on, from all rows to the new ones alone."""
 RECENT_WEIGHT = 5.0
 OLDER_ROWS = 2_000
 BLOCKS = 5
@@ -154,7 +154,7 @@ def choose(losses: Mapping[str, Sequence[float] | str]) -> dict[str, Any]:
     """
     usable = {name: np.array(each) for name, each in losses.items() if not isinstance(each, str)}
     found: dict[str, Any] = {
-        "rule": "the largest data set whose mean difference to the best is at most its standard error",
+        "rule": "the first of R1 to R5 whose mean difference to the best is at most its standard error",
         "loss": "log-loss",
         "best": None,
         "chosen": None,
@@ -181,6 +181,6 @@ def choose(losses: Mapping[str, Sequence[float] | str]) -> dict[str, Any]:
     if name != best:
         says = (
             f"{name} ({chosen['what']}): its loss {chosen['loss']:.4f} is {chosen['difference']:.4f} above "
-            f"that of {best}, within one standard error ({chosen['se']:.4f}), and it has the larger data set"
+            f"that of {best}, within one standard error ({chosen['se']:.4f}), and it comes first"
         )
     return found | {"best": best, "chosen": name, "says": says}
