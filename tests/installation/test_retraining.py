@@ -187,6 +187,9 @@ def test_a_better_version_is_registered_with_its_origin(
     }
     assert {("caused_by", f"alarm:{cause}"), ("retrained_by", f"retraining:{made['id']}")} < edges
     assert ("dataset", f"dataset:{made['dataset']}") in edges
+    tree = installation.graph.explain_digest(made["version"])
+    assert (tree["retraining"]["id"], tree["alarm"]["id"]) == (made["id"], cause)
+    assert tree["parent"]["digest"] == parent
     assert installation.audit_verify()["ok"]
     rows = pl.read_parquet(installation.artifacts.path(made["dataset"]))
     # What was sent as a token or as NaN is null again, and every row is there once.
