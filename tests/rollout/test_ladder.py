@@ -265,6 +265,29 @@ def test_challengers_share_the_exploration_cap_and_one_climbs_beyond_it() -> Non
     assert sorted(one.weights.values()) == [0.01, 0.05, 0.94]  # one step a pane
 
 
+def test_two_that_are_no_worse_do_not_hold_each_other_at_half_the_cap() -> None:
+    rules = policy()
+    good = state(rules, climbing(0.05, "2", ni=True), climbing(0.05, "3", ni=True))
+    made = decide(rules, good)
+    assert made.plan is not None
+    assert sorted(made.plan.weights.values()) == [0.05, 0.1, 0.85]
+    unknown = state(rules, climbing(0.05, "2"), climbing(0.05, "3", ni=True))
+    assert decide(rules, unknown).plan is not None
+    above = state(rules, climbing(0.05, "2", ni=True), climbing(0.25, "3", ni=True))
+    again = decide(rules, above)
+    assert again.plan is None or again.plan.weights["2"] == 0.05
+
+
+def test_a_shadow_does_not_push_out_who_is_nearly_crowned() -> None:
+    rules = policy(n_min=1000)
+    scored = Pairs.of(np.full(400, 0.002), 0.01, 0.0)
+    shadow = challenger("3", pairs=scored)
+    made = decide(rules, state(rules, climbing(0.99, "2", ni=True, sup=True), shadow))
+    assert made.plan is None
+    assert [known.version for known in made.moved.climbing] == ["2"]
+    assert any("another challenger has the room" in event.says for event in made.events)
+
+
 def test_the_last_step_makes_room() -> None:
     rules = policy()
     before = state(rules, climbing(0.75, "2", ni=True, sup=True), climbing(0.1, "3"))

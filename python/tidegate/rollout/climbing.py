@@ -119,10 +119,16 @@ def level(pane: Judged, known: Challenger) -> float:
 
 
 def _room(pane: Judged, known: Challenger, target: float) -> bool:
-    """Challengers share the exploration cap; beyond it one climbs at a time."""
+    """Challengers share the exploration cap; beyond it one climbs at a time.
+
+    Who is shown to be no worse explores no more: it goes on though others fill the cap, else two good ones
+    would hold each other at half of it forever. A shadow waits rather than push out who is nearly crowned.
+    """
     cap = pane.policy.explore_cap + _TINY
     others = [each.share for each in pane.state.climbing if each.version != known.version]
-    if target > cap:
+    if known.phase == "shadow" and math.fsum(others) + target > 1 - _TINY:
+        return False
+    if target > cap or (known.ni and known.phase == "climb"):
         return all(share <= cap for share in others)
     return math.fsum(share for share in others if share <= cap) + target <= cap
 
