@@ -53,13 +53,15 @@ class Everybody:
         if what[0] in self.fails:
             raise self.fails[what[0]]
 
-    def decide(self, *events: tuple[str, str], broken: bool = False) -> None:
+    def decide(self, *events: tuple[str, str], broken: bool = False, trying: str | None = None) -> None:
+        challengers = [{"retraining": 1, "phase": trying}, {"retraining": None, "phase": "climb"}]
         self.decided.append(
             {
                 "id": len(self.decided) + 1,
                 "at": BEGIN.isoformat(),
                 "body": {
                     "floor": {"broken": broken},
+                    "state": {"challengers": challengers if trying else []},
                     "events": [{"rule": rule, "version": version, "says": ""} for rule, version in events],
                 },
             }
@@ -164,6 +166,17 @@ def test_retrainings_lie_four_weeks_apart_and_drift_checks_one(loop: Loop, every
     assert kinds(loop) == ["retraining"] * 4
 
 
+@pytest.mark.parametrize(("phase", "days"), [("climb", 56), ("shadow", 56), ("closed", 28)])
+def test_what_is_still_being_tried_is_given_time(
+    loop: Loop, everybody: Everybody, phase: str, days: int
+) -> None:
+    everybody.alarms, everybody.outcome = [alarm()], "not_better"
+    everybody.decide(("step_up", "6"), trying=phase)
+    run(loop, 60)
+    (first, *_) = [datetime.fromisoformat(what[2]) for what in everybody.asked if what[0] == "retrain"]
+    assert (first - BEGIN).days == days
+
+
 @pytest.mark.parametrize("outcome", ["not_better", "fix_data", "too_few_labels"])
 def test_what_is_not_better_goes_nowhere_and_is_kept(loop: Loop, everybody: Everybody, outcome: str) -> None:
     everybody.alarms, everybody.outcome = [alarm()], outcome
@@ -196,8 +209,9 @@ def test_a_broken_floor_is_a_reason_by_itself_and_makes_a_small_alarm_one(
     assert again[1::2] == (7, "the floor is broken, and temp (values) has changed since 2013-03-03")
 
 
-def test_the_alarm_that_moved_most_is_named(loop: Loop, everybody: Everybody) -> None:
-    everybody.alarms = [alarm(1, psi=0.2), alarm(2, psi=0.9), alarm(3, version="3", psi=2.0)]
+def test_the_input_that_moved_most_is_named(loop: Loop, everybody: Everybody) -> None:
+    score = alarm(4, psi=3.0) | {"feature": "score", "role": "score"}
+    everybody.alarms = [alarm(1, psi=0.2), alarm(2, psi=0.9), alarm(3, version="3", psi=2.0), score]
     run(loop, 30)
     assert everybody.asked[0][1] == 2
 

@@ -385,11 +385,11 @@ def test_an_alarm_of_a_version_that_does_not_lead_is_left_out(result: dict[str, 
 
 
 def test_the_worth_says_good_and_bad_and_what_can_not_be_told(result: dict[str, Any]) -> None:
-    text = report.render(result, charts.draw(report.chart_rows(result)) | {"tree": tree.draw(result)})
+    text = report.render(result, {"tree": tree.draw(result)})
     assert "AUC: 0.7100 with the loop, 0.6500 without, +0.0600 ± 0.0100: better" in text
     assert "late found: 20 with the loop, 22 without, -2 ± 3: no difference that can be told" in text
     result["worth"]["all"]["hits"] = figures(20.0, 40.0, 3.0)
-    again = report.render(result, charts.draw(report.chart_rows(result)) | {"tree": tree.draw(result)})
+    again = report.render(result, {"tree": tree.draw(result)})
     assert "-20 ± 3: worse" in again
     assert "shuffled control: the same rows in random order" in text.lower()
 

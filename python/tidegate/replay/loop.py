@@ -68,6 +68,7 @@ class Loop:
         self._alarms: list[JSON] = []
         self._decided = 0
         self._broken = False
+        self._trying = False
         self._begun: datetime | None = None
         self._checked: datetime | None = None
         self._retrained: datetime | None = None
@@ -81,9 +82,14 @@ class Loop:
             self._check_drift(now)
         self._operator.steer(self._name, until=now.isoformat())
         self._follow(now)
-        if self._due(self._retrained or self._begun, now, self._rules.pace.retrain_panes):
+        if self._may_retrain(now):
             self._retrain(now)
         return self._generation() != before
+
+    def _may_retrain(self, now: datetime) -> bool:
+        """Whether the last retraining is long enough ago: twice as long while what it made is being tried."""
+        panes = self._rules.pace.retrain_panes * (2 if self._trying else 1)
+        return self._due(self._retrained or self._begun, now, panes)
 
     def _generation(self) -> int:
         return int(self._operator.get_traffic(self._name)["generation"])
@@ -113,6 +119,10 @@ class Loop:
             self._decided = decision["id"]
             floor = decision["body"].get("floor")
             self._broken = bool(floor and floor["broken"])
+            self._trying = any(
+                one["retraining"] is not None and one["phase"] in {"shadow", "climb"}
+                for one in (decision["body"].get("state") or {}).get("challengers", [])
+            )
             for event in decision["body"].get("events", []):
                 if event["rule"] == "crown":
                     self.champion = event["version"]
@@ -148,7 +158,7 @@ class Loop:
             self._bring(now, made)
 
     def _reason(self) -> tuple[int | None, str | None]:
-        """The alarm of the champion that says most, and why to retrain; None when there is no reason."""
+        """The champion's input that moved most, else its score, and why to retrain; None without a reason."""
         mine = [
             alarm
             for alarm in self._alarms
@@ -158,7 +168,7 @@ class Loop:
         broken = "the floor is broken" if self._broken else None
         if not mine:
             return None, broken
-        most = max(mine, key=lambda alarm: alarm["verdict"].get("psi_bias_corrected") or 0.0)
+        most = max(mine, key=_size)
         moved = f"{stream_name(most)} has changed since {most['began'][:10]}"
         return int(most["id"]), moved if broken is None else f"{broken}, and {moved}"
 
@@ -188,6 +198,11 @@ class Loop:
             self._act(now, "approved", says, number)
         except TidegateError as error:
             self._act(now, "refused", str(error), number)
+
+
+def _size(alarm: JSON) -> tuple[bool, float]:
+    """A moved score is what moved inputs did, so it comes after them."""
+    return alarm["role"] == "input", alarm["verdict"].get("psi_bias_corrected") or 0.0
 
 
 def _microseconds(now: datetime) -> int:
