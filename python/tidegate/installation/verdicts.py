@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from tidegate.installation.opened import OpenHome
 from tidegate.types import Contract
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from tidegate.monitoring.baseline import Replayed
     from tidegate.monitoring.streams import Key
 
@@ -51,7 +53,7 @@ def _replayed(opened: OpenHome, digest: str, profile: bytes) -> dict[Key, Replay
     pane_rows = opened.settings.pane_rows
 
     def work_out() -> dict[Key, Replayed]:
-        rows = pl.scan_parquet(opened.artifacts.path(dataset.digest))
+        rows = learnt_from(pl.scan_parquet(opened.artifacts.path(dataset.digest)), manifest["recipe"])
         wanted = {column for spec in inputs for column in spec.columns} & set(rows.collect_schema().names())
         ordered = rows.sort(time, maintain_order=True).select(sorted(wanted)).collect()
         return replay(profile, ordered, inputs, pane_rows)
@@ -62,5 +64,18 @@ def _replayed(opened: OpenHome, digest: str, profile: bytes) -> dict[Key, Replay
         "time_column": time,
         "inputs": [spec.to_json() for spec in inputs],
         "pane_rows": pane_rows,
+        "weight_column": manifest["recipe"].get("weight_column"),
     }
     return kept(opened.home.drift, of, work_out)
+
+
+def learnt_from(rows: pl.LazyFrame, recipe: Mapping[str, Any]) -> pl.LazyFrame:
+    """The rows of a version's dataset that its profile is made of: with a weight in the fit, or held out."""
+    import polars as pl
+
+    weight, split = recipe.get("weight_column"), recipe.get("split_column")
+    names = rows.collect_schema().names()
+    if weight not in names:
+        return rows
+    used = pl.col(str(weight)) > 0
+    return rows.filter(used | pl.col(str(split)) if split in names else used)
