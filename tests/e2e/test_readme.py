@@ -16,6 +16,7 @@ import httpx
 import polars as pl
 import pytest
 
+import tidegate
 from tidegate.gateway import Ready
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -34,6 +35,14 @@ def test_the_readme_has_the_commands_that_these_tests_know() -> None:
     known = ("make ", "tidegate ", "curl ", "TIDEGATE_")
     assert len(COMMANDS) >= 20
     assert all(line.startswith(known) for line in COMMANDS)
+
+
+def test_its_picture_is_there_and_asks_the_network_for_nothing() -> None:
+    (place,) = re.findall(r"!\[.*?\]\((.*?)\)", (ROOT / "README.md").read_text())
+    picture = (ROOT / place).read_text()
+    assert "share of answers" in picture
+    assert "http" not in picture.replace("http://www.w3.org/", "")
+    assert "<script" not in picture
 
 
 @pytest.mark.parametrize("line", [line for line in COMMANDS if line.startswith("make ")])
@@ -154,6 +163,7 @@ def test_quickstart(shell: Shell, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_make_demo(tmp_path: Path) -> None:
+    """Three months, unattended: whatever was decided, it rests on what it says that it rests on."""
     home = tmp_path / "demo-home"
     done = subprocess.run(
         ["make", "demo", f"DEMO=--months 3 --home {home}"],
@@ -163,4 +173,27 @@ def test_make_demo(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert (home / "report.html").exists()
+    assert "<svg" in (home / "report.html").read_text()
+    assert (home / "year.svg").read_text().startswith("<svg")
+    result = json.loads((home / "report.json").read_text())
+    assert [row["period"] for row in result["periods"]] == ["2013-03", "2013-04", "2013-05"]
+    for row in result["periods"]:
+        assert sum(one["share"] for one in row["versions"].values()) == pytest.approx(1.0)
+    check = result["check"]
+    assert check["gap"] == check["rows_difference"] == check["cells_differing"] == 0
+    assert check["ks_numerator_difference"] == 0
+    assert result["control"]["alarms"] == 0
+    assert result["audit"]["ok"]
+    assert {one["outcome"] for one in result["retrainings"]} <= {"better", "not_better"}
+    assert len(result["retrainings"]) >= 1
+    answered = {one["version"] for one in result["traffic"] if one["share"] > 0}
+    retired = {one["version"] for one in result["acts"] if one["kind"] == "retired"}
+    with tidegate.open(home) as verbs:
+        for version in answered | retired:
+            gates = verbs.version_gates("flight-delay", version)
+            assert all(made["holds"] for made in gates["history"])
+            assert "production" in {made["to_stage"] for made in gates["history"]}
+            assert [one["created_by"] for one in gates["approvals"]] == ["validator"]
+            assert gates["created_by"] in {"scientist", "retrainer"}
+            assert (gates["stage"] == "archived") == (version in retired)
+        assert verbs.lineage(result["lineage"]["prediction"]["prediction_id"]) == result["lineage"]

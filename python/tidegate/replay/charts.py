@@ -24,6 +24,7 @@ MARKS = {
     "retraining, not better": "#a8b2bc",
 }
 _WIDTH, _HEIGHT = 620, 220
+_QUARTERS = [0, 0.25, 0.5, 0.75, 1]
 
 Rows = list[dict[str, Any]]
 
@@ -98,7 +99,7 @@ def _traffic(data: dict[str, Rows], height: int = _HEIGHT) -> Any:
         .encode(
             x=_time(),
             y=alt.Y(
-                "share:Q", title="share of answers", stack="zero", axis=alt.Axis(format="%", tickCount=4)
+                "share:Q", title="share of answers", stack="zero", axis=alt.Axis(format="%", values=_QUARTERS)
             ),
             color=alt.Color(
                 "version:N",
@@ -112,11 +113,11 @@ def _traffic(data: dict[str, Rows], height: int = _HEIGHT) -> Any:
     if not kinds:
         return areas.properties(width=_WIDTH, height=height)
     marks = (
-        _base([mark | {"y": 1.06} for mark in data["marks"]])
+        _base([mark | {"y": _level(mark)} for mark in data["marks"]])
         .mark_point(shape="triangle-down", filled=True, size=70, opacity=1, clip=False)
         .encode(
             x=_time(),
-            y=alt.Y("y:Q", scale=alt.Scale(domain=[0, 1.1], nice=False)),
+            y=alt.Y("y:Q", scale=alt.Scale(domain=[0, 1.2], nice=False)),
             color=alt.Color(
                 "kind:N",
                 title=None,
@@ -127,6 +128,11 @@ def _traffic(data: dict[str, Rows], height: int = _HEIGHT) -> Any:
     )
     layers = alt.layer(areas, marks).resolve_scale(color="independent")
     return layers.properties(width=_WIDTH, height=height)
+
+
+def _level(mark: dict[str, Any]) -> float:
+    """Retrainings stand above the moves, so that neither hides the other."""
+    return 1.16 if str(mark["kind"]).startswith("retraining") else 1.06
 
 
 def _floor(data: dict[str, Rows], height: int = 170) -> Any:
