@@ -25,15 +25,18 @@ class Panel:
     plan: Plan
     withheld: NDArray[np.bool_]
     """Per label of the plan, in its order."""
+    stretch: int
+    """Microseconds between two retrainings: what is older is another world."""
 
     @classmethod
     def drawn(cls, plan: Plan, pace: Pace) -> Panel:
         """A tenth of the requests, up to a quarter where rows are few."""
         first, last = plan.requests[0].event_time, plan.requests[-1].event_time
-        stretches = max(1.0, (last - first) / (pace.retrain_panes * pace.pane_hours * HOUR))
+        stretch = pace.retrain_panes * pace.pane_hours * HOUR
+        stretches = max(1.0, (last - first) / stretch)
         share = min(MOST_SHARE, max(LEAST_SHARE, WANTED_ROWS * stretches / plan.events.height))
         mine = np.random.default_rng(SEED).random(len(plan.requests)) < share
-        return cls(plan, mine[plan.request_of[plan.label_rows]])
+        return cls(plan, mine[plan.request_of[plan.label_rows]], stretch)
 
     @property
     def told(self) -> Plan:

@@ -43,12 +43,13 @@ class Validator:
         return self._add(self._source.blind(), "the last part of the reference")
 
     def renew(self, at: int, champion: str) -> str | None:
-        """Seals what the panel has gathered up to ``at`` (microseconds) and judges the champion by it.
+        """Seals what the panel has gathered lately up to ``at`` (microseconds) and judges the champion by it.
 
-        Old rows would judge a version by a world that is gone. With too few new ones the set before stays,
+        Old rows would judge a version by a world that is gone, so that at most one stretch of the panel is
+        taken, and no row twice. With too few new ones the set before stays,
         and the answer is None.
         """
-        rows = self._panel.rows(self._sealed_until, at)
+        rows = self._panel.rows(max(self._sealed_until, at - self._panel.stretch), at)
         try:
             blind_rows.labels(rows, self._source.target)
         except InvalidInputError:
