@@ -8,7 +8,8 @@ import pytest
 from tests.replay.test_plan import source
 
 from tidegate.replay.plan import make
-from tidegate.replay.rules import Pace, Rules, policy, settings
+from tidegate.replay.rules import Pace, Rules, pace, policy, settings
+from tidegate.replay.source import LEAST_EVENTS
 from tidegate.rollout import Floor, Policy
 from tidegate.settings import FILE, load
 
@@ -50,3 +51,12 @@ def test_the_policy_is_one_and_asks_for_no_more_keys_than_come(rows: int, loop: 
 def test_without_a_floor_there_is_none() -> None:
     made = make(source([("EWR", at, 1.0) for at in range(50)]))
     assert Policy.read(policy(Rules(floor=None), made)).floor is None
+
+
+@pytest.mark.parametrize(
+    ("hours", "pane"), [(50, 1), (100, 1), (101, 2), (384, 4), (44 * 24, 12), (45 * 24, 24), (9000, 24)]
+)
+def test_a_pane_is_a_day_or_gives_up_to_a_hundred(hours: int, pane: int) -> None:
+    rows: list[tuple[str, float, float | None]] = [("EWR", 0, 1.0)] * LEAST_EVENTS
+    recorded = source([*rows, ("EWR", hours, 1.0)], repeat=0)
+    assert pace(recorded).pane_hours == pane

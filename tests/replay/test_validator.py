@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from tidegate import sealed
 from tidegate.errors import InvalidInputError
 from tidegate.replay import plan
 from tidegate.replay.files import Reading, read
-from tidegate.replay.panel import Panel
+from tidegate.replay.panel import FEWEST, Panel
 from tidegate.replay.rules import pace
 from tidegate.replay.source import Source
 from tidegate.replay.validator import Validator
@@ -133,6 +134,16 @@ def test_nothing_is_sealed_before_it_is_known_nor_twice(panel: Panel) -> None:
     early, late = panel.rows(0, middle), panel.rows(middle, 2**62)
     assert early["replay_known"].max() <= late["replay_known"].min()  # type: ignore[operator]
     assert early.height + late.height == int(panel.withheld.sum())
+
+
+def test_where_rows_are_few_the_newest_are_taken_however_old(panel: Panel) -> None:
+    times = panel.plan.label_times[panel.withheld]
+    sparse = replace(panel, stretch=1)
+    at = int(times[600])
+    rows = sparse.newest(at)
+    assert rows.height >= FEWEST
+    assert rows["replay_known"].dt.epoch("us").min() == times[601 - FEWEST]
+    assert sparse.newest(int(times[100])).height == int((times <= times[100]).sum())
 
 
 def test_a_new_set_is_sealed_from_the_panel_and_the_champion_judged_by_it(

@@ -15,6 +15,8 @@ from tidegate.replay.timeline import HOUR
 LEAST_SHARE, MOST_SHARE = 0.1, 0.25
 WANTED_ROWS = 400
 """Of a panel between two retrainings, where the largest share allows it."""
+FEWEST = 250
+"""Rows that say enough of a version."""
 SEED = 11
 
 
@@ -45,6 +47,14 @@ class Panel:
         return replace(
             self.plan, label_rows=self.plan.label_rows[kept], label_times=self.plan.label_times[kept]
         )
+
+    def newest(self, until: int) -> pl.DataFrame:
+        """The panel's last stretch up to ``until``; where that is too few rows, the last :data:`FEWEST`."""
+        rows = self.rows(until - self.stretch, until)
+        if rows.height >= FEWEST:
+            return rows
+        times = self.plan.label_times[self.withheld & (self.plan.label_times <= until)]
+        return self.rows(int(times[-FEWEST]) - 1, until) if len(times) > FEWEST else self.rows(0, until)
 
     def rows(self, since: int, until: int) -> pl.DataFrame:
         """The panel's rows whose labels became known in (since, until], microseconds, in order of events."""

@@ -13,12 +13,14 @@ from tidegate.replay.source import LONG, Source
 
 EPS = 0.005
 """How much worse a challenger's mean Brier score may be."""
+_HOURS = (1, 2, 3, 4, 6, 8, 12)
+MOST_PANES = 100
 _MOST_PANE_ROWS, _LEAST_PANE_ROWS = 1000, 100
 
 
 @dataclass(frozen=True)
 class Pace:
-    """How often is looked, in panes; a pane is a day, or an hour of a short recording."""
+    """How often is looked, in panes; a pane is a day, or some hours of a short recording."""
 
     pane_hours: int = 24
     maturity_hours: int = 24
@@ -62,8 +64,12 @@ class Rules:
 
 
 def pace(source: Source) -> Pace:
-    """Days for a recording of more than 45 days, else hours; labels are waited for as long as most take."""
-    hours = 24 if source.span >= LONG else 1
+    """Days for a recording of more than 45 days, else hours that give up to 100 panes.
+
+    Labels are waited for as long as most take.
+    """
+    span = source.span / timedelta(hours=1)
+    hours = 24 if source.span >= LONG else next(hours for hours in _HOURS if span <= MOST_PANES * hours)
     waits = (source.rows[source.known] - source.rows[source.time]).drop_nulls()
     usual = waits.quantile(0.99) if waits.len() else None
     seconds = usual.total_seconds() if isinstance(usual, timedelta) else 0.0

@@ -30,7 +30,6 @@ class Validator:
         self._client, self._source, self._panel, self._folder = client, source, panel, folder
         self._identity = folder / "identity.txt"
         self._recipient = ""
-        self._sealed_until = 0
         self.sets: list[dict[str, Any]] = []
         """What was sealed, oldest first: ``name``, ``rows``, ``artifact``."""
         self.figures: dict[str, dict[str, Any]] = {}
@@ -43,19 +42,17 @@ class Validator:
         return self._add(self._source.blind(), "the last part of the reference")
 
     def renew(self, at: int, champion: str) -> str | None:
-        """Seals what the panel has gathered lately up to ``at`` (microseconds) and judges the champion by it.
+        """Seals the panel's newest rows up to ``at`` (microseconds) and judges the champion by them.
 
-        Old rows would judge a version by a world that is gone, so that at most one stretch of the panel is
-        taken, and no row twice. With too few new ones the set before stays,
+        Old rows would judge a version by a world that is gone. With too few of a class the set before stays,
         and the answer is None.
         """
-        rows = self._panel.rows(max(self._sealed_until, at - self._panel.stretch), at)
+        rows = self._panel.newest(at)
         try:
             blind_rows.labels(rows, self._source.target)
         except InvalidInputError:
             return None
         made = self._add(rows, "labels that were told to the validator alone")
-        self._sealed_until = at
         self.judge(champion)
         return f"{made['name']}: {made['rows']:,} rows sealed whose labels nobody else was told"
 
