@@ -41,6 +41,7 @@ class Everybody:
     def __init__(self) -> None:
         self.asked: list[tuple[Any, ...]] = []
         self.alarms: list[JSON] = []
+        self.verdicts: list[JSON] = []
         self.decided: list[JSON] = []
         self.outcome = "better"
         self.refusal: str | None = None
@@ -72,7 +73,8 @@ class Everybody:
 
     def check_drift(self, endpoint: str) -> JSON:
         self.checks += 1
-        return {"alarms": self.alarms, "new": [one["id"] for one in self.alarms], "ended": []}
+        new = [one["id"] for one in self.alarms]
+        return {"alarms": self.alarms, "new": new, "ended": [], "verdicts": self.verdicts}
 
     def steer(self, endpoint: str, until: str | None = None) -> JSON:
         return {}
@@ -195,6 +197,21 @@ def test_no_reason_no_retraining(loop: Loop, everybody: Everybody, alarms: list[
     everybody.alarms = alarms
     run(loop, 60)
     assert everybody.asked == []
+
+
+@pytest.mark.parametrize(
+    ("opened", "by_now", "retrains"), [("small", "major", True), ("major", "negligible", False)]
+)
+def test_what_counts_is_how_large_a_shift_is_by_now(
+    loop: Loop, everybody: Everybody, opened: str, by_now: str, retrains: bool
+) -> None:
+    everybody.alarms = [alarm(magnitude=opened)]
+    names = ("version", "role", "feature", "stream")
+    everybody.verdicts = [
+        {name: everybody.alarms[0][name] for name in names} | alarm(magnitude=by_now)["verdict"]
+    ]
+    run(loop, 30)
+    assert bool(everybody.asked) == retrains
 
 
 def test_a_broken_floor_is_a_reason_by_itself_and_makes_a_small_alarm_one(

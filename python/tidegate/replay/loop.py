@@ -104,7 +104,11 @@ class Loop:
         """Keeps what is in alarm now."""
         found = self._operator.check_drift(self._name)
         self._checked = now
-        self._alarms = found["alarms"]
+        # An alarm opens when a shift is just large enough to be seen: how large it is by now is what counts.
+        by_now = {_stream(verdict): verdict for verdict in found["verdicts"]}
+        self._alarms = [
+            alarm | {"verdict": by_now.get(_stream(alarm), alarm["verdict"])} for alarm in found["alarms"]
+        ]
         for alarm in self._alarms:
             if alarm["id"] in found["new"]:
                 what = f"{stream_name(alarm)} of version {alarm['version']}"
@@ -198,6 +202,10 @@ class Loop:
             self._act(now, "approved", says, number)
         except TidegateError as error:
             self._act(now, "refused", str(error), number)
+
+
+def _stream(named: JSON) -> tuple[Any, ...]:
+    return tuple(named[part] for part in ("version", "role", "feature", "stream"))
 
 
 def _size(alarm: JSON) -> tuple[bool, float]:
