@@ -45,7 +45,7 @@ $(VENV)/.built: $(VENV)/.tools pyproject.toml $(RUST_SOURCES)
 
 build: $(VENV)/.built ## Set up the virtual environment and build the extension
 
-demo: build ## Live through a year of flights: gates, drift, diversion, retraining, retirement
+demo: build ## A year of flights: gates, drift, diversion, retraining, retirement
 	$(VENV)/bin/tidegate demo $(DEMO)
 
 test: lint ## All tests but the slow ones
