@@ -1,0 +1,7 @@
+"""The settings of a home: flag over environment over ``tidegate.toml`` over default; unknown ones refused."""
+
+from tidegate.settings.loading import FILE, choose_home, load
+from tidegate.settings.model import SECTIONS, LogSettings, Settings, StageSettings
+from tidegate.settings.toml import template
+
+__all__ = ["FILE", "SECTIONS", "LogSettings", "Settings", "StageSettings", "choose_home", "load", "template"]
