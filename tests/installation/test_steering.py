@@ -1,4 +1,4 @@
-"""Steering on real logs: floor, ladder, crown and drain; and what people and failures do in between."""
+"""Steering on real logs by itself: floor, ladder, crown and drain, and what failures do in between."""
 
 from __future__ import annotations
 
@@ -10,77 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 from tests.delay import register
+from tests.installation.days import FAST, Days, near, slots, true, wrong, wrongly_kept
 from tests.installation.test_installation import Refusing
 from tests.rollout.worlds import DAY, START, Log, row, told
 
-from tidegate import Installation
-from tidegate.errors import ConflictError, InvalidInputError, NotFoundError, PreconditionError
+from tidegate.errors import ConflictError, InvalidInputError, PreconditionError
 from tidegate.installation import ladders
-from tidegate.rollout import Policy, recheck
-
-Score = Callable[[np.ndarray], np.ndarray]
-FAST = {
-    "mode": "auto",
-    "evidence": "paired",
-    "floor": {"loss": "brier", "threshold": 0.2},
-    "ladder": [5, 25, 50, 99],
-    "n_min": 5,
-    "shadow_keys": 100,
-    "cooldown": 0,
-}
-
-
-def true(p: np.ndarray) -> np.ndarray:
-    return p
-
-
-def wrong(p: np.ndarray) -> np.ndarray:
-    return 1 - p
-
-
-def near(p: np.ndarray) -> np.ndarray:
-    """Nearly as good."""
-    return 0.5 + 0.85 * (p - 0.5)
-
-
-class Days:
-    """Lives through days: rows as the plan has them, then a look."""
-
-    def __init__(self, installation: Installation, seed: int = 1) -> None:
-        self.installation = installation
-        self.log = Log(installation.home.root, np.random.default_rng(seed))
-        self.index = 0
-
-    def __call__(self, count: int, rows: int = 200, **scores: Score) -> list[dict[str, Any]]:
-        made = []
-        for _ in range(count):
-            given = {name.removeprefix("v"): score for name, score in scores.items()}
-            self.log.day(self.index, self.installation.get_traffic("flight"), given, rows=rows)
-            self.index += 1
-            made += self.installation.steer("flight")["decisions"]
-        return made
-
-
-@pytest.fixture
-def days(two_versions: Installation) -> Days:
-    two_versions.set_traffic("flight", {"1": 1.0}, shadows=["2"])
-    return Days(two_versions)
-
-
-def slots(installation: Installation) -> dict[str, Any]:
-    document = installation.registry.deployments.document()
-    assert document is not None
-    (entry,) = document["endpoints"]
-    return {v["version"]: (v["slots"], v["weight"], v["shadow"], v["mirror"]) for v in entry["variants"]}
-
-
-def wrongly_kept(installation: Installation) -> list[int]:
-    """Decisions that don't follow from what they keep."""
-    endpoint = installation.registry.endpoints.get("flight").id
-    policies = {kept.id: Policy.read(kept.body) for kept in installation.registry.policies.all(endpoint)}
-    kept = installation.registry.decisions.all(endpoint)
-    assert sum("pane" in decision.body for decision in kept) > 0
-    return recheck(kept, policies)
 
 
 @pytest.mark.parametrize("evidence", ["paired", "exposed"])
@@ -198,123 +133,6 @@ def test_no_data_holds(days: Days) -> None:
     assert wrongly_kept(here) == []
 
 
-def test_a_challenge_is_a_shadow_first_and_a_worse_one_is_taken_out(days: Days) -> None:
-    here = days.installation
-    here.set_traffic("flight", {"1": 1.0})
-    here.set_policy("flight", FAST)
-    days(2, v1=true)
-    asked = here.challenge("flight", "2", "the candidate of March")
-    assert (asked["rule"], asked["action"], asked["endpoint"]) == ("admit", "admit", "flight")
-    assert "version 2 challenges version 1: the candidate of March" in asked["says"]
-    plan = here.get_traffic("flight")
-    assert [(v["version"], v["weight"], v["shadow"]) for v in plan["variants"]] == [
-        ("1", 1.0, False),
-        ("2", 0.0, True),
-    ]
-    with pytest.raises(ConflictError, match=r"version 2 is a challenger already, at 0\.00%"):
-        here.challenge("flight", "2")
-    with pytest.raises(PreconditionError, match="version 1 is the champion"):
-        here.challenge("flight", "1")
-    with pytest.raises(NotFoundError, match="no version 9"):
-        here.challenge("flight", "9")
-    with pytest.raises(NotFoundError, match="no retraining 7"):
-        here.challenge("flight", "2", retraining=7)
-    moves = [each["rule"] for each in days(6, v1=true, v2=wrong) if each["action"] != "hold"]
-    assert moves == ["rollback"]
-    assert len(here.get_traffic("flight")["variants"]) == 1
-    again = here.challenge("flight", "2")
-    assert again["body"]["state"]["challengers"][0]["trial"] == 2
-    assert wrongly_kept(here) == []
-
-
-def test_advise_says_the_command_and_moves_nothing(days: Days) -> None:
-    here = days.installation
-    here.set_policy("flight", FAST | {"mode": "advise"})
-    asked = here.challenge("flight", "2")
-    assert asked["action"] == "admit"  # it is a shadow already
-    made = days(8, v1=wrong, v2=true)
-    advice = [each for each in made if each["rule"] == "advise"]
-    assert advice
-    assert {each["action"] for each in advice} == {"step_up"}
-    assert "To do it: tidegate traffic set flight 1=0.95 2=0.05 --mirror" in advice[0]["says"]
-    assert advice[0]["body"]["before"] == advice[0]["body"]["after"]
-    assert here.get_traffic("flight")["generation"] == 1
-    here.set_traffic("flight", {"1": 0.95, "2": 0.05}, mirror=True)
-    followed = days(1, v1=wrong, v2=true)[0]
-    assert "version 2 was given 5.00% by hand" in followed["says"]
-    assert wrongly_kept(here) == []
-    register(here, "three")
-    wanted = here.challenge("flight", "3")
-    assert (wanted["action"], wanted["generation"]) == ("advise", None)
-    assert "tidegate traffic set flight 1=0.95 2=0.05 --shadow 3 --mirror" in wanted["says"]
-
-
-def test_shares_by_hand_are_taken_over(days: Days) -> None:
-    here = days.installation
-    here.set_policy("flight", FAST | {"n_min": 1000})
-    days(8, v1=wrong, v2=true)
-    assert here.get_traffic("flight")["variants"][1]["weight"] == 0.05
-    here.set_traffic("flight", {"1": 0.7, "2": 0.3}, reason="enough of this", mirror=True)
-    made = days(3, v1=wrong, v2=true)
-    assert "version 2 was given 30.00% by hand" in made[0]["says"]
-    assert {each["action"] for each in made} == {"hold"}
-    assert here.get_traffic("flight")["variants"][1]["weight"] == 0.3
-    assert wrongly_kept(here) == []
-
-
-def test_undo_gives_the_same_slots_back_and_goes_further_back(days: Days) -> None:
-    here = days.installation
-    plans = [slots(here)]
-    for weights in ({"1": 0.9, "2": 0.1}, {"1": 0.4, "2": 0.6}, {"2": 1.0}):
-        here.set_traffic("flight", weights)
-        plans.append(slots(here))
-    for back in (2, 1):
-        plan = here.undo_traffic("flight", "worse")
-        assert slots(here) == plans[back]
-        assert plan == here.get_traffic("flight")
-    here.set_traffic("flight", {"2": 1.0})
-    here.undo_traffic("flight")
-    assert slots(here) == plans[1]
-    here.undo_traffic("flight")
-    assert slots(here) == plans[0]
-    with pytest.raises(PreconditionError, match="'flight' has no earlier plan to go back to"):
-        here.undo_traffic("flight")
-    kept = here.list_decisions("flight")
-    assert [each["rule"] for each in kept] == ["undo"] * 4
-    assert kept[0]["body"]["restored"] == 3
-    assert kept[0]["created_by"] == "owner"
-    assert "back to the plan of generation 3: version 1 40.00%, version 2 60.00% (worse)" in kept[0]["says"]
-
-
-def test_undo_of_a_step_is_taken_over_by_the_ladder(days: Days) -> None:
-    here = days.installation
-    here.set_policy("flight", FAST | {"n_min": 1000})
-    before = slots(here)
-    days(8, v1=wrong, v2=true)
-    here.undo_traffic("flight", "not yet")
-    assert slots(here) == before
-    made = days(1, v1=wrong, v2=true)
-    assert "version 2 was made a shadow again by hand" in made[0]["says"]
-    assert wrongly_kept(here) == []
-
-
-def test_a_version_that_may_not_serve_any_more_stops_undo(
-    days: Days, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    here = days.installation
-    here.set_traffic("flight", {"2": 1.0})
-
-    def refuse(*_: Any) -> None:
-        raise PreconditionError("version 1 of delay is in archived and may not answer")
-
-    monkeypatch.setattr(here.promoter, "require_servable", refuse)
-    with pytest.raises(PreconditionError, match="may not answer"):
-        here.undo_traffic("flight")
-    assert here.get_traffic("flight")["generation"] == 2
-    (kept,) = here.list_decisions("flight")
-    assert (kept["rule"], kept["action"], kept["generation"]) == ("undo", "refused", None)
-
-
 def test_a_step_that_can_not_be_served_is_a_decision_and_is_tried_again(days: Days) -> None:
     here = days.installation
     here.set_policy("flight", FAST)
@@ -357,73 +175,6 @@ def test_a_refused_step_keeps_the_ladder_where_it_is(days: Days, monkeypatch: py
     assert "refused" in {each["action"] for each in made}
     assert here.get_traffic("flight") == weights
     assert wrongly_kept(here) == []
-
-
-def test_why_tells_who_since_when_because_of_what_and_what_is_next(days: Days) -> None:
-    here = days.installation
-    said = here.why("flight")
-    assert said["decision"] is None
-    assert said["says"][-1] == "nobody steers: tidegate rollout set-policy flight --mode advise"
-    here.set_policy("flight", FAST | {"n_min": 1000})
-    days(9, v1=wrong, v2=true)
-    said = here.why("flight")
-    text = "\n".join(said["says"])
-    assert said["says"][0].startswith("version 1 95.00%, version 2 5.00%, since 2013-03-")
-    assert "because (step_up): version 2 goes from shadow to 5.00%: scored on" in text
-    assert "floor broken: mean loss 0." in text
-    assert "evidence on version 2: not worse e^" in text
-    assert "next: version 2 answered" in text
-    assert "of the 1000 labelled keys that it needs at 5.00%" in text
-    assert (
-        said["decision"]["generation"]
-        == said["plan"]["generation"]
-        == here.get_traffic("flight")["generation"]
-    )
-    early = here.why("flight", "2013-03-03T12:00")
-    assert early["plan"]["generation"] == 1
-    with pytest.raises(NotFoundError, match="no endpoint 'fligt'"):
-        here.why("fligt")
-
-
-def test_policies_are_read_kept_and_told(days: Days) -> None:
-    here = days.installation
-    with pytest.raises(NotFoundError, match="no policy: tidegate rollout set-policy flight --mode advise"):
-        here.get_policy("flight")
-    with pytest.raises(InvalidInputError, match="did you mean 'mode'"):
-        here.set_policy("flight", {"mod": "auto"})
-    made = here.set_policy("flight", {"mode": "auto"}, "go", idempotency_key="once")
-    assert here.set_policy("flight", {"mode": "auto"}, "go", idempotency_key="once") == made
-    found = here.get_policy("flight")
-    assert (found["body"]["alpha"], found["reason"], found["endpoint"]) == (0.05, "go", "flight")
-    here.set_policy("flight", {"mode": "off"})
-    assert here.steer("flight") == {"panes": 0, "decisions": []}
-    with pytest.raises(PreconditionError, match="is off: tidegate rollout set-policy flight --mode auto"):
-        here.challenge("flight", "2")
-    assert [each["action"] for each in here.list_decisions("flight")] == ["set_policy"] * 2
-
-
-def test_what_was_before_the_policy_is_not_judged(days: Days) -> None:
-    here = days.installation
-    for index in range(5):
-        days.log.day(index, here.get_traffic("flight"), {"1": wrong, "2": true})
-    here.set_policy("flight", FAST)
-    days.index = 5
-    made = days(2, v1=wrong, v2=true)
-    assert made[0]["body"]["pane"]["begin"][:10] == "2013-03-05"
-    here.set_policy("flight", {"mode": "off"})
-    days(9, v1=wrong, v2=true)
-    here.set_policy("flight", FAST)
-    assert days(2, v1=wrong, v2=true)[0]["body"]["pane"]["begin"][:10] == "2013-03-16"
-
-
-def test_decisions_are_listed_with_or_without_holds(days: Days) -> None:
-    here = days.installation
-    here.set_policy("flight", FAST)
-    days(6, v1=true, v2=true)
-    assert [each["rule"] for each in here.list_decisions("flight")] == ["policy"]
-    everything = here.list_decisions("flight", all_panes=True)
-    assert [each["rule"] for each in everything] == ["policy", *["hold"] * 4]
-    assert len(here.list_decisions("flight", "2013-03-05", all_panes=True)) < 5
 
 
 def test_a_server_steers_what_has_a_policy_and_an_error_stops_no_other(

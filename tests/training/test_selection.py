@@ -13,8 +13,6 @@ from numpy.typing import NDArray
 from tidegate.training import selection
 from tidegate.training.selection import CANDIDATES, choose, compare, draw, lay_out
 
-sklearn_linear = pytest.importorskip("sklearn.linear_model")
-
 
 @st.composite
 def histories(make: st.DrawFn) -> tuple[NDArray[np.int64], int | None]:
@@ -113,6 +111,8 @@ def test_the_rule_by_hand() -> None:
 
 def world(drift: str, seed: int, rows: int = 6000, since: int = 800) -> str:
     """What is chosen when ``since`` rows ago the concept changed, the covariates moved, or nothing did."""
+    from sklearn.linear_model import LogisticRegression
+
     random = np.random.default_rng(seed)
     features = random.normal(size=(rows, 4))
     new = np.arange(rows) >= rows - since
@@ -122,7 +122,7 @@ def world(drift: str, seed: int, rows: int = 6000, since: int = 800) -> str:
     target = (random.random(rows) < 1 / (1 + np.exp(-(features * weights).sum(axis=1)))).astype(np.int64)
 
     def fit(chosen: NDArray[np.int64], given: NDArray[np.float64]) -> Callable[[slice], NDArray[np.float64]]:
-        model = sklearn_linear.LogisticRegression().fit(features[chosen], target[chosen], sample_weight=given)
+        model = LogisticRegression().fit(features[chosen], target[chosen], sample_weight=given)
         return lambda block: model.predict_proba(features[block])[:, 1]
 
     layout = lay_out(np.arange(rows), rows - since)
