@@ -226,6 +226,17 @@ def test_a_broken_floor_is_a_reason_by_itself_and_makes_a_small_alarm_one(
     assert again[1::2] == (7, "the floor is broken, and temp (values) has changed since 2013-03-03")
 
 
+@pytest.mark.parametrize("silent", [{}, {"floor": None}], ids=["no pane", "nothing to look at"])
+def test_a_decision_that_did_not_look_at_the_floor_leaves_it_broken(
+    loop: Loop, everybody: Everybody, silent: JSON
+) -> None:
+    everybody.decide(("floor_break", "4"), broken=True)
+    everybody.decide(("admit", "6"))
+    everybody.decided[-1]["body"] = {"events": [], **silent}
+    run(loop, 30)
+    assert everybody.asked[0][1::2] == (None, "the floor is broken")
+
+
 def test_the_input_that_moved_most_is_named(loop: Loop, everybody: Everybody) -> None:
     score = alarm(4, psi=3.0) | {"feature": "score", "role": "score"}
     everybody.alarms = [alarm(1, psi=0.2), alarm(2, psi=0.9), alarm(3, version="3", psi=2.0), score]

@@ -122,7 +122,8 @@ class Loop:
                 continue
             self._decided = decision["id"]
             floor = decision["body"].get("floor")
-            self._broken = bool(floor and floor["broken"])
+            if floor is not None:  # what was decided without looking at the floor says nothing of it
+                self._broken = floor["broken"]
             self._trying = any(
                 one["retraining"] is not None and one["phase"] in {"shadow", "climb"}
                 for one in (decision["body"].get("state") or {}).get("challengers", [])
