@@ -46,7 +46,7 @@ def champion(opened: OpenHome, endpoint: str) -> VersionInfo:
     if not answering:
         raise PreconditionError(
             f"no version answers endpoint {endpoint}; give it one with: "
-            f"tidegate traffic set {endpoint} VERSION=100"
+            f"tidegate traffic set {endpoint} VERSION=1.0"
         )
     return opened.registry.versions.by_digest(max(answering, key=lambda one: one.weight).digest)
 
@@ -70,7 +70,7 @@ def reference(opened: OpenHome, version: VersionInfo) -> pl.DataFrame:
     if known is None:
         raise PreconditionError(
             f"version {version.version} of {version.model} has no dataset to compare with; register one with "
-            "its rows: tidegate version register --reference"
+            f"its rows: tidegate version register {version.model} --onnx FILE --reference FILE"
         )
     frame = pl.read_parquet(opened.artifacts.path(known.digest))
     recipe = version.manifest["recipe"]

@@ -12,12 +12,13 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, ValidationError
 
-import tidegate
 from tidegate.errors import InternalError, InvalidInputError, PreconditionError
+from tidegate.training.environment import environment
 from tidegate.training.jobs import GIB, Limits
 from tidegate.types import Contract, Value
 
 _LONGEST_ANSWER = 1 << 14
+_KEPT = ("PATH", "LANG", "LD_LIBRARY_PATH")
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS"), "1")
 
 Name = Literal["confinement", "identity", "rows", "column", "failed"]
@@ -114,7 +115,13 @@ def _run(task: Task) -> bytes:
     command = [sys.executable, "-P", "-m", "tidegate.training.blind_worker", str(os.getpid())]
     pipe, nothing = subprocess.PIPE, subprocess.DEVNULL
     with subprocess.Popen(
-        command, cwd="/", env=_environment(), stdin=pipe, stdout=pipe, stderr=nothing, bufsize=0
+        command,
+        cwd="/",
+        env=environment(_KEPT, _ONE_THREAD),
+        stdin=pipe,
+        stdout=pipe,
+        stderr=nothing,
+        bufsize=0,
     ) as child:
         timer = threading.Timer(task.limits.wall_seconds, child.kill)
         timer.daemon = True
@@ -124,16 +131,6 @@ def _run(task: Task) -> bytes:
         finally:
             timer.cancel()
             child.kill()
-
-
-def _environment() -> dict[str, str]:
-    """The way to the package, one thread for each library, no telemetry; nothing of the parent's besides.
-
-    ONNX Runtime else keeps a database of its runs in the user's cache and sends it away.
-    """
-    kept = {name: os.environ[name] for name in ("PATH", "LANG", "LD_LIBRARY_PATH") if name in os.environ}
-    ours = {"ORT_DISABLE_TELEMETRY": "1", "PYTHONPATH": str(Path(tidegate.__file__).parents[1])}
-    return kept | _ONE_THREAD | ours
 
 
 def _talk(child: subprocess.Popen[bytes], task: bytes) -> bytes:

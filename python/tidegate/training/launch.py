@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -13,8 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import overload
 
-import tidegate
 from tidegate.errors import InternalError, ModelRefusedError, PreconditionError, TidegateError, by_kind
+from tidegate.training.environment import environment
 from tidegate.training.jobs import (
     GIB,
     OUT_OF_MEMORY,
@@ -29,6 +28,10 @@ from tidegate.training.jobs import (
     TrainJob,
     TrainResult,
 )
+
+_KEPT = ("PATH", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "OMP_NUM_THREADS", "POLARS_MAX_THREADS")
+_FIXED = {"OMP_WAIT_POLICY": "PASSIVE", "PYTHONHASHSEED": "0"}
+"""OpenMP threads that spin for each other stand still on a busy machine."""
 
 
 @overload
@@ -86,7 +89,12 @@ def _run(job: AnyJob, folder: Path, on_progress: Callable[[Progress], None] | No
     with (
         (folder / "worker.log").open("wb") as log,
         subprocess.Popen(
-            command, cwd=folder, env=_environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log
+            command,
+            cwd=folder,
+            env=environment(_KEPT, _FIXED),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
         ) as child,
     ):
 
@@ -110,17 +118,6 @@ def _run(job: AnyJob, folder: Path, on_progress: Callable[[Progress], None] | No
         finally:
             timer.cancel()
     return code, last, late.is_set()
-
-
-def _environment() -> dict[str, str]:
-    """What the child inherits: the way to the package and the machine's tuning, no secrets of the parent."""
-    kept = {"PATH", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "OMP_NUM_THREADS", "POLARS_MAX_THREADS"}
-    environment = {name: value for name, value in os.environ.items() if name in kept}
-    # OpenMP threads that spin for each other stand still on a busy machine.
-    environment |= {"OMP_WAIT_POLICY": "PASSIVE", "PYTHONHASHSEED": "0"}
-    # ONNX Runtime else keeps a database of its runs in the user's cache and sends it away.
-    environment |= {"ORT_DISABLE_TELEMETRY": "1"}
-    return environment | {"PYTHONPATH": str(Path(tidegate.__file__).parents[1])}
 
 
 def _failure(job: AnyJob, folder: Path, code: int, last: str, *, late: bool) -> TidegateError:
