@@ -53,10 +53,11 @@ CRATE_ARROWS: dict[str, set[str]] = {
     "model": set(),
     "drift": set(),
     "traffic": set(),
+    "trees": {"model"},
     "onnx": {"model"},
     "engine": {"model", "drift", "traffic"},
     "server": {"engine", "model"},
-    "python": {"model", "drift", "traffic", "onnx", "engine", "server"},
+    "python": {"model", "drift", "traffic", "trees", "onnx", "engine", "server"},
 }
 OUTSIDE_OWNERS = {
     "pyo3": {"python"},

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use tidegate_drift::{FeatureProfile, Kind, NumericProfile, ReferenceProfile, Role};
 use tidegate_engine::{
-    ArtifactError, Artifacts, DeploymentSpec, EndpointSpec, Engine, EngineConfig, LoadError, Loader,
+    ArtifactError, Artifacts, DeploymentSpec, EndpointSpec, Engine, EngineConfig, LoadError, Loaded, Loader,
     ScoreRequest, SystemClock, VariantSpec, digest,
 };
 use tidegate_model::{
@@ -41,10 +41,11 @@ impl Scorer for Half {
 struct HalfLoader;
 
 impl Loader for HalfLoader {
-    fn load(&self, _: &[u8]) -> Result<Arc<dyn Scorer>, LoadError> {
+    fn load(&self, _: &[u8]) -> Result<Loaded, LoadError> {
         let contract = contract();
         let x = TensorSpec { name: "x".into(), datatype: DataType::Fp32, shape: vec![-1, WIDTH] };
-        Ok(Arc::new(Half(Signature { inputs: vec![x], outputs: contract.outputs })))
+        let scorer = Arc::new(Half(Signature { inputs: vec![x], outputs: contract.outputs }));
+        Ok(Loaded { scorer, runs_on: "fake", reason: "a bench".into() })
     }
 }
 

@@ -17,13 +17,30 @@ use crate::{
     writer,
 };
 
+/// A model that can score, and which engine runs it.
+#[derive(Clone)]
+pub struct Loaded {
+    /// The model.
+    pub scorer: Arc<dyn Scorer>,
+    /// What runs it: `trees` or `onnxruntime`.
+    pub runs_on: &'static str,
+    /// Why that one, in words.
+    pub reason: Arc<str>,
+}
+
+impl fmt::Debug for Loaded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Loaded").field("runs_on", &self.runs_on).finish_non_exhaustive()
+    }
+}
+
 /// Turns ONNX bytes into a scorer. The engine knows no runtime; the binding gives it one.
 pub trait Loader: Send + Sync {
     /// Loads a model.
     ///
     /// # Errors
     /// [`LoadError`] with the runtime's reason.
-    fn load(&self, onnx: &[u8]) -> Result<Arc<dyn Scorer>, LoadError>;
+    fn load(&self, onnx: &[u8]) -> Result<Loaded, LoadError>;
 }
 
 /// Called once, when labels are on the disk or could not be written; on the writer's thread, so it must not block.

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use tidegate_drift::ReferenceProfile;
-use tidegate_model::{ContextRole, Scorer};
+use tidegate_model::ContextRole;
 use tidegate_traffic::SlotTable;
 
 use crate::artifacts::verify;
@@ -16,8 +16,8 @@ use crate::shared::{Shared, lock};
 use crate::snapshot::{Drift, Endpoint, Routing, Variant};
 use crate::tap::Tap;
 use crate::{
-    Artifacts, Deployment, DeploymentSpec, EndpointSpec, InstallError, LoadError, Loader, VariantSpec,
-    counts, warm, wiring,
+    Artifacts, Deployment, DeploymentSpec, EndpointSpec, InstallError, LoadError, Loaded, Loader,
+    VariantSpec, counts, warm, wiring,
 };
 
 /// Installs a deployment; after an error the old one answers on.
@@ -33,7 +33,7 @@ pub(crate) fn install(
         return Err(InstallError::Stale { offered: spec.generation, installed: live.generation });
     }
     spec.validate()?;
-    let mut installer = Installer { shared, loader, artifacts, scorers: loaded(&live), counter_bytes: 0 };
+    let mut installer = Installer { shared, loader, artifacts, models: loaded(&live), counter_bytes: 0 };
     drop(live);
     let endpoints = spec.endpoints.iter().map(|endpoint| installer.endpoint(spec.generation, endpoint));
     let endpoints = endpoints.collect::<Result<_, _>>()?;
@@ -43,17 +43,17 @@ pub(crate) fn install(
     Ok(spec.generation)
 }
 
-/// The scorers of a deployment, by the digest of their bytes: verified when they were loaded.
-fn loaded(live: &Deployment) -> HashMap<String, Arc<dyn Scorer>> {
+/// The models of a deployment, by the digest of their bytes: verified when they were loaded.
+fn loaded(live: &Deployment) -> HashMap<String, Loaded> {
     let variants = live.endpoints().iter().flat_map(|endpoint| &endpoint.variants);
-    variants.map(|variant| (variant.onnx.clone(), Arc::clone(&variant.scorer))).collect()
+    variants.map(|variant| (variant.onnx.clone(), variant.loaded.clone())).collect()
 }
 
 struct Installer<'a> {
     shared: &'a Shared,
     loader: &'a dyn Loader,
     artifacts: &'a dyn Artifacts,
-    scorers: HashMap<String, Arc<dyn Scorer>>,
+    models: HashMap<String, Loaded>,
     counter_bytes: u64,
 }
 
@@ -88,13 +88,13 @@ impl Installer<'_> {
     }
 
     fn variant(&mut self, endpoint: &EndpointSpec, spec: &VariantSpec) -> Result<Variant, InstallError> {
-        let scorer = self.scorer(endpoint, spec)?;
+        let loaded = self.load(endpoint, spec)?;
         let mismatch = |mismatch| InstallError::Mismatch {
             endpoint: endpoint.name.clone(),
             version: spec.version.clone(),
             mismatch,
         };
-        let wiring = wiring::wire(&endpoint.contract, scorer.signature()).map_err(mismatch)?;
+        let wiring = wiring::wire(&endpoint.contract, loaded.scorer.signature()).map_err(mismatch)?;
         let tap = spec.profile.as_ref().map(|profile| self.tap(endpoint, spec, profile)).transpose()?;
         let drift = tap
             .map(|tap| Plan::new(tap.profile(), &endpoint.contract).map(|plan| Drift { tap, plan }))
@@ -107,33 +107,29 @@ impl Installer<'_> {
             digest: spec.digest.as_str().into(),
             weight: spec.weight,
             shadow: spec.shadow,
-            signature: scorer.signature().clone(),
+            signature: loaded.scorer.signature().clone(),
             onnx: spec.onnx.clone(),
-            scorer,
+            loaded,
             wiring,
             drift,
             meter: lock(&self.shared.observers).meter(&endpoint.name, &spec.digest, threads),
         })
     }
 
-    fn scorer(
-        &mut self,
-        endpoint: &EndpointSpec,
-        spec: &VariantSpec,
-    ) -> Result<Arc<dyn Scorer>, InstallError> {
-        if let Some(scorer) = self.scorers.get(&spec.onnx) {
-            return Ok(Arc::clone(scorer));
+    fn load(&mut self, endpoint: &EndpointSpec, spec: &VariantSpec) -> Result<Loaded, InstallError> {
+        if let Some(loaded) = self.models.get(&spec.onnx) {
+            return Ok(loaded.clone());
         }
         let onnx = self.read(endpoint, spec, &spec.onnx)?;
         let loaded = catch_unwind(AssertUnwindSafe(|| self.loader.load(&onnx)))
             .unwrap_or_else(|_panic| Err(LoadError("the loader panicked".into())));
-        let scorer = loaded.map_err(|source| InstallError::Load {
+        let loaded = loaded.map_err(|source| InstallError::Load {
             endpoint: endpoint.name.clone(),
             version: spec.version.clone(),
             source,
         })?;
-        self.scorers.insert(spec.onnx.clone(), Arc::clone(&scorer));
-        Ok(scorer)
+        self.models.insert(spec.onnx.clone(), loaded.clone());
+        Ok(loaded)
     }
 
     /// The version's counters on this endpoint: those it has, else new ones that go on where an earlier process ended.

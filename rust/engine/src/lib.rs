@@ -51,11 +51,11 @@ pub use artifacts::{ArtifactError, ArtifactFiles, Artifacts, digest};
 pub use clock::{Clock, SystemClock};
 pub use config::{EngineConfig, Fsync, LogConfig};
 pub use deployment::{DeploymentSpec, EndpointSpec, FORMAT, SpecError, VariantSpec};
-pub use engine::{Engine, FeedbackDone, Loader, ShutdownReport};
+pub use engine::{Engine, FeedbackDone, Loaded, Loader, ShutdownReport};
 pub use error::{EngineError, FeedbackError, InstallError, LoadError, Mismatch};
 pub use label::Label;
 pub use recover::{Recovered, recover};
-pub use request::{Route, ScoreRequest, ScoreResponse};
+pub use request::{Priority, Route, ScoreRequest, ScoreResponse};
 pub use snapshot::{Deployment, Endpoint, Variant};
 pub use stats::{DURATION_BOUNDS_US, VariantStats};
 pub use status::{

@@ -46,6 +46,8 @@ fn variant_status(variant: &Variant) -> VariantStatus {
         model: variant.model.to_string(),
         version: variant.version.to_string(),
         digest: variant.digest.to_string(),
+        runs_on: variant.loaded.runs_on.to_owned(),
+        reason: variant.loaded.reason.to_string(),
         shadow: variant.shadow,
         weight: variant.weight,
         rows: sum.rows,

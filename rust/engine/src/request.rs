@@ -1,6 +1,7 @@
 //! A request to score, and its answer.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use tidegate_model::{Batch, Tensor};
 use uuid::Uuid;
@@ -22,6 +23,20 @@ pub struct ScoreRequest {
     pub principal: Arc<str>,
     /// Whether the principal may ask for a version by name.
     pub pin_allowed: bool,
+    /// When nobody waits for the answer any more.
+    pub deadline: Option<Instant>,
+    /// Who goes first where requests wait.
+    pub priority: Priority,
+}
+
+/// Who goes first where requests wait.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Priority {
+    /// Somebody waits for the answer.
+    #[default]
+    Interactive,
+    /// Scored when nothing interactive waits, and refused first.
+    Batch,
 }
 
 impl ScoreRequest {
@@ -36,6 +51,8 @@ impl ScoreRequest {
             event_time: None,
             principal,
             pin_allowed: false,
+            deadline: None,
+            priority: Priority::default(),
         }
     }
 }

@@ -34,7 +34,7 @@ pub(crate) fn run(endpoint: &Endpoint, variant: &Variant, batch: &Batch) -> Resu
         variant.wiring.inputs.iter().map(|&input| batch.inputs.get(input)).collect();
     let inputs = inputs.ok_or_else(|| EngineError::Batch { endpoint: endpoint.name.clone() })?;
     let names = || (endpoint.name.clone(), variant.version.to_string());
-    let outputs = match catch_unwind(AssertUnwindSafe(|| variant.scorer.score(batch.rows, &inputs))) {
+    let outputs = match catch_unwind(AssertUnwindSafe(|| variant.loaded.scorer.score(batch.rows, &inputs))) {
         Ok(scored) => scored.map_err(|source| {
             let (endpoint, version) = names();
             EngineError::Model { endpoint, version, source }

@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-use tidegate_model::{Contract, Scorer, Signature};
+use tidegate_model::{Contract, Signature};
 use tidegate_traffic::SlotTable;
 
+use crate::Loaded;
 use crate::plan::Plan;
 use crate::stats::Meter;
 use crate::tap::Tap;
@@ -98,7 +99,8 @@ pub struct Variant {
     /// What the model itself takes and gives.
     pub signature: Signature,
     pub(crate) onnx: String,
-    pub(crate) scorer: Arc<dyn Scorer>,
+    /// The model itself, and which engine runs it.
+    pub loaded: Loaded,
     pub(crate) wiring: Wiring,
     pub(crate) drift: Option<Drift>,
     pub(crate) meter: Arc<Meter>,

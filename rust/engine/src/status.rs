@@ -41,6 +41,10 @@ pub struct VariantStatus {
     pub version: String,
     /// The version's digest.
     pub digest: String,
+    /// What runs it: `trees` or `onnxruntime`.
+    pub runs_on: String,
+    /// Why that one, in words.
+    pub reason: String,
     /// Whether it is scored and never answers.
     pub shadow: bool,
     /// Its share of the traffic, 0 to 1.

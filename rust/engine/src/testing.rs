@@ -12,13 +12,13 @@ use tidegate_model::{
 use tidegate_traffic::SlotTable;
 use uuid::Uuid;
 
-use crate::Route;
 use crate::disk::{Disk, Files, SegmentFile};
 use crate::log::{Record, Request, RowRole};
 use crate::shared::lock;
 use crate::snapshot::{Endpoint, Routing, Variant, Wiring};
 use crate::stats::Meter;
 use crate::totals::EndpointLog;
+use crate::{Loaded, Route};
 
 /// A folder that goes away with the test.
 pub(crate) struct Folder(PathBuf);
@@ -165,7 +165,7 @@ pub(crate) fn endpoint() -> Arc<Endpoint> {
         shadow: false,
         signature: signature.clone(),
         onnx: String::new(),
-        scorer: Arc::new(Halves(signature)),
+        loaded: Loaded { scorer: Arc::new(Halves(signature)), runs_on: "fake", reason: "a test".into() },
         wiring: Wiring { inputs: vec![0], outputs: vec![0] },
         drift: None,
         meter: Arc::new(Meter::new(2)),

@@ -4,6 +4,7 @@
 //! request: a connection's thread decodes (`rest` or `grpc`), calls the `plane`, encodes; it never changes threads.
 
 mod admin;
+mod admission;
 mod body;
 mod config;
 mod connections;

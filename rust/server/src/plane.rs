@@ -4,7 +4,6 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 use tidegate_engine::{Deployment, Endpoint, Engine, Label, ScoreRequest, ScoreResponse, Worker};
-use tidegate_model::Batch;
 use tokio::sync::oneshot;
 
 use crate::ErrorKind;
@@ -32,7 +31,6 @@ pub(crate) struct Plane {
     pub(crate) engine: Arc<Engine>,
     pub(crate) readiness: Readiness,
     pub(crate) limits: Limits,
-    principal: Arc<str>,
 }
 
 /// What a request may cost before anything is known about it.
@@ -46,7 +44,7 @@ pub(crate) struct Limits {
 
 impl Plane {
     pub(crate) fn new(engine: Arc<Engine>, limits: Limits) -> Self {
-        Self { engine, readiness: Readiness::new(), limits, principal: "local".into() }
+        Self { engine, readiness: Readiness::new(), limits }
     }
 
     /// Fails unless requests are answered.
@@ -100,15 +98,6 @@ impl Plane {
         })
     }
 
-    /// A request from the principal of this port, without routing key, version or event time.
-    pub(crate) fn request(&self, batch: Batch) -> ScoreRequest {
-        ScoreRequest { pin_allowed: true, ..ScoreRequest::new(batch, Arc::clone(&self.principal)) }
-    }
-
-    pub(crate) fn principal(&self) -> Arc<str> {
-        Arc::clone(&self.principal)
-    }
-
     /// Returns when the labels are on the disk.
     pub(crate) async fn feedback(&self, endpoint: &str, labels: Vec<Label>) -> Result<(), Fault> {
         let (done, written) = oneshot::channel();
@@ -153,8 +142,9 @@ impl Desk {
         Self { plane, worker: RefCell::new(worker) }
     }
 
-    /// Scores on this thread; never awaits, so the worker is never borrowed twice.
-    pub(crate) fn score(
+    /// Scores one request. The worker is never held over an await.
+    #[expect(clippy::unused_async, reason = "models that are scored elsewhere are waited for")]
+    pub(crate) async fn score(
         &self,
         endpoint: &Arc<Endpoint>,
         request: ScoreRequest,

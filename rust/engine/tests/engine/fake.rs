@@ -3,7 +3,7 @@
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
-use tidegate_engine::{LoadError, Loader};
+use tidegate_engine::{LoadError, Loaded, Loader};
 use tidegate_model::{DataType, ScoreError, Scorer, Shape, Signature, Tensor, TensorData, TensorSpec};
 
 /// A door that scorers named `gated` wait at.
@@ -34,7 +34,7 @@ pub(crate) struct FakeLoader {
 }
 
 impl Loader for FakeLoader {
-    fn load(&self, onnx: &[u8]) -> Result<Arc<dyn Scorer>, LoadError> {
+    fn load(&self, onnx: &[u8]) -> Result<Loaded, LoadError> {
         let text = std::str::from_utf8(onnx).map_err(|error| LoadError(Box::new(error)))?;
         let mut words = text.split_whitespace();
         let behaviour = match words.next() {
@@ -59,7 +59,8 @@ impl Loader for FakeLoader {
             }
             signature
         });
-        Ok(Arc::new(Fake { signature, behaviour, scale }))
+        let scorer = Arc::new(Fake { signature, behaviour, scale });
+        Ok(Loaded { scorer, runs_on: "fake", reason: "a test".into() })
     }
 }
 

@@ -9,6 +9,7 @@ use tidegate_engine::{Endpoint, ScoreRequest, ScoreResponse};
 use tidegate_model::{Batch, BatchBuilder, Contract, Tensor};
 
 use super::{contents, frame};
+use crate::admission::Caller;
 use crate::body::Answer;
 use crate::fault::Fault;
 use crate::generated::inference::infer_parameter::ParameterChoice;
@@ -19,7 +20,12 @@ use crate::plane::{Desk, PREDICTION_ID, ROUTING_KEY};
 use crate::{raw, tensor_header};
 
 /// Answers one call.
-pub(super) fn infer(desk: &Desk, headers: &HeaderMap, body: Bytes) -> Result<Response<Answer>, Fault> {
+pub(super) async fn infer(
+    desk: &Desk,
+    caller: &Caller,
+    headers: &HeaderMap,
+    body: Bytes,
+) -> Result<Response<Answer>, Fault> {
     let request = ModelInferRequest::decode(frame::message(body)?)
         .map_err(|error| Fault::invalid(format!("the message is not a ModelInferRequest: {error}")))?;
     let endpoint = desk.plane.endpoint_version(&request.model_name, &request.model_version)?;
@@ -30,16 +36,14 @@ pub(super) fn infer(desk: &Desk, headers: &HeaderMap, body: Bytes) -> Result<Res
         request.outputs.iter().map(|output| output.name.as_str()),
     )?;
     let key = headers.get(ROUTING_KEY).map(|key| key.as_bytes().to_vec());
-    let response = desk.score(
-        &endpoint,
-        ScoreRequest {
-            client_id: (!request.id.is_empty()).then(|| request.id.clone()),
-            version: (!request.model_version.is_empty()).then_some(request.model_version),
-            routing_key: key.map_or_else(|| routing_key(&request.parameters), |key| Ok(Some(key)))?,
-            event_time: event_time(&request.parameters)?,
-            ..desk.plane.request(batch)
-        },
-    )?;
+    let asked = ScoreRequest {
+        client_id: (!request.id.is_empty()).then(|| request.id.clone()),
+        version: (!request.model_version.is_empty()).then_some(request.model_version),
+        routing_key: key.map_or_else(|| routing_key(&request.parameters), |key| Ok(Some(key)))?,
+        event_time: event_time(&request.parameters)?,
+        ..caller.request(batch)
+    };
+    let response = desk.score(&endpoint, asked).await?;
     let mut answer = frame::answer(&encode(&endpoint, request.id, &outputs, is_raw, &response))?;
     let mut text = [0; uuid::fmt::Hyphenated::LENGTH];
     let id: &str = response.prediction_id.hyphenated().encode_lower(&mut text);

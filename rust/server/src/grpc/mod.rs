@@ -15,6 +15,7 @@ use tonic::codegen::Service as _;
 use tonic_health::pb::health_server::HealthServer;
 
 use crate::ErrorKind;
+use crate::admission::{self, Right};
 use crate::body::{self, Answer};
 use crate::fault::Fault;
 use crate::generated::inference::grpc_inference_service_server::GrpcInferenceServiceServer;
@@ -52,11 +53,8 @@ pub(crate) async fn answer(desk: &Desk, services: &Services, request: Request<In
     let path = request.uri().path();
     if path == MODEL_INFER {
         let (parts, body) = request.into_parts();
-        return match read(&parts.headers, body, desk.plane.limits).await {
-            Ok(body) => infer::infer(desk, &parts.headers, body),
-            Err(fault) => Err(fault),
-        }
-        .unwrap_or_else(|fault| status::failed(&fault, &parts.headers));
+        let answered = model_infer(desk, &parts.headers, body).await;
+        return answered.unwrap_or_else(|fault| status::failed(&fault, &parts.headers));
     }
     let headers = request.headers().clone();
     let path: String = path.chars().take(200).collect();
@@ -71,6 +69,13 @@ pub(crate) async fn answer(desk: &Desk, services: &Services, request: Request<In
     match answered {
         Ok(response) => status::of_library(response, &headers, &path),
     }
+}
+
+/// The hot call.
+async fn model_infer(desk: &Desk, headers: &HeaderMap, body: Incoming) -> Result<Response<Answer>, Fault> {
+    let caller = admission::admit(&desk.plane, headers, Right::Score, None)?;
+    let body = read(headers, body, desk.plane.limits).await?;
+    infer::infer(desk, &caller, headers, body).await
 }
 
 /// The body of the hot call: one message with its prefix.

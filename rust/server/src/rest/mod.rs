@@ -25,6 +25,7 @@ use serde::Serialize;
 use tidegate_engine::{Endpoint, ScoreRequest, ScoreResponse};
 
 use crate::ErrorKind;
+use crate::admission::{self, Caller};
 use crate::body::{self, Answer};
 use crate::fault::Fault;
 use crate::http_answer;
@@ -78,6 +79,7 @@ async fn dispatch(
     body: Incoming,
 ) -> Result<Response<Answer>, Fault> {
     let plane = &desk.plane;
+    let caller = admission::admit(plane, &parts.headers, call.right(), call.endpoint())?;
     match call {
         Call::Live => http_answer::json(&Live { live: true }),
         Call::Ready => {
@@ -95,16 +97,16 @@ async fn dispatch(
         Call::Infer { name, version } => {
             plane.endpoint_version(&name, &version)?;
             let body = read(desk, &parts.headers, body).await?;
-            infer(desk, parts, &plane.endpoint(&name)?, &version, &body)
+            infer(desk, &caller, parts, &plane.endpoint(&name)?, &version, &body).await
         }
         Call::Score { name } => {
             plane.endpoint(&name)?;
             let body = read(desk, &parts.headers, body).await?;
-            score(desk, parts, &plane.endpoint(&name)?, &body)
+            score(desk, &caller, parts, &plane.endpoint(&name)?, &body).await
         }
         Call::Feedback => {
             let body = read(desk, &parts.headers, body).await?;
-            let feedback = feedback::decode(&body, &plane.principal())?;
+            let feedback = feedback::decode(&body, &caller.principal)?;
             let accepted = feedback.labels.len();
             let endpoint = match &feedback.endpoint {
                 Some(name) => plane.endpoint(name)?,
@@ -116,8 +118,9 @@ async fn dispatch(
     }
 }
 
-fn infer(
+async fn infer(
     desk: &Desk,
+    caller: &Caller,
     parts: &Parts,
     endpoint: &Arc<Endpoint>,
     version: &str,
@@ -129,14 +132,15 @@ fn infer(
         version: (!version.is_empty()).then(|| version.to_owned()),
         routing_key: routing_key(&parts.headers, asked.parameters.routing_key.map(|key| key.0)),
         event_time: asked.parameters.event_time,
-        ..desk.plane.request(asked.batch)
+        ..caller.request(asked.batch)
     };
-    let response = desk.score(endpoint, request)?;
+    let response = desk.score(endpoint, request).await?;
     Ok(named(infer_response::encode(endpoint, asked.id.as_deref(), &asked.outputs, &response)?, &response))
 }
 
-fn score(
+async fn score(
     desk: &Desk,
+    caller: &Caller,
     parts: &Parts,
     endpoint: &Arc<Endpoint>,
     body: &Bytes,
@@ -147,9 +151,9 @@ fn score(
         client_id: asked.id.clone(),
         routing_key: routing_key(&parts.headers, asked.routing_key),
         event_time: asked.event_time,
-        ..desk.plane.request(asked.batch)
+        ..caller.request(asked.batch)
     };
-    let response = desk.score(endpoint, request)?;
+    let response = desk.score(endpoint, request).await?;
     Ok(named(score::encode(endpoint, asked.id.as_deref(), rows, &response)?, &response))
 }
 

@@ -5,6 +5,8 @@ use std::borrow::Cow;
 use http::Method;
 use percent_encoding::percent_decode_str;
 
+use crate::admission::Right;
+
 /// A call of the data port.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Call<'a> {
@@ -38,6 +40,30 @@ impl Call<'_> {
             | Self::ModelReady { .. }
             | Self::Endpoint { .. } => "GET",
             Self::Infer { .. } | Self::Score { .. } | Self::Feedback => "POST",
+        }
+    }
+
+    /// What the caller must be allowed.
+    pub(super) const fn right(&self) -> Right {
+        match self {
+            Self::Live | Self::Ready => Right::Open,
+            Self::Server | Self::Model { .. } | Self::ModelReady { .. } | Self::Endpoint { .. } => {
+                Right::Look
+            }
+            Self::Infer { .. } | Self::Score { .. } => Right::Score,
+            Self::Feedback => Right::Feedback,
+        }
+    }
+
+    /// The endpoint that the path names.
+    pub(super) fn endpoint(&self) -> Option<&str> {
+        match self {
+            Self::Model { name, .. }
+            | Self::ModelReady { name, .. }
+            | Self::Infer { name, .. }
+            | Self::Endpoint { name }
+            | Self::Score { name } => Some(name),
+            Self::Live | Self::Ready | Self::Server | Self::Feedback => None,
         }
     }
 }

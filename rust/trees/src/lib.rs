@@ -1,0 +1,1 @@
+//! A `Scorer` for tree ensembles: native, bit-equal to ONNX Runtime.
