@@ -32,8 +32,12 @@ PREDICTIONS: dict[str, pl.DataType] = {
     "received_at": TIME,
     "score": pl.Float64(),
     "gap": pl.UInt64(),
+    "sample": pl.Float64(),
 }
-"""The columns of every prediction log; ``input.*``, ``context.*``, ``output.*`` follow the contract."""
+"""The columns of every prediction log; ``input.*``, ``context.*``, ``output.*`` follow the contract.
+
+``sample`` is the share of requests that were logged when the row was; null, as 1, in logs of older releases.
+"""
 LABELS: dict[str, pl.DataType] = {
     "prediction_id": pl.String(),
     "row": pl.UInt32(),

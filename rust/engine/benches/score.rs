@@ -106,6 +106,8 @@ fn engine(home: &std::path::Path, profiled: bool) -> Arc<Engine> {
         contract: contract(),
         slots: 10_000,
         variants: vec![variant],
+        rules: vec![],
+        log: tidegate_engine::LogSpec::default(),
     };
     let spec = DeploymentSpec {
         format: 1,

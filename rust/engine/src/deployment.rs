@@ -7,6 +7,9 @@ use serde_json::{Map, Value};
 use tidegate_model::{Contract, ContractError};
 
 use crate::artifacts::{hex_of, sha256_hex};
+use crate::log::Policy;
+use crate::rule::Rules;
+use crate::{LogSpec, MaskError, RuleError, RuleSpec};
 
 /// The newest layout that this engine reads.
 pub const FORMAT: u32 = 1;
@@ -47,6 +50,12 @@ pub struct EndpointSpec {
     pub slots: u32,
     /// Answering variants and shadows.
     pub variants: Vec<VariantSpec>,
+    /// What decides before the slots, in this order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<RuleSpec>,
+    /// How much of the endpoint's prediction log is kept, and what of it is masked.
+    #[serde(default, skip_serializing_if = "LogSpec::is_default")]
+    pub log: LogSpec,
 }
 
 /// One variant of an endpoint.
@@ -160,6 +169,22 @@ pub enum SpecError {
         /// The version.
         version: String,
     },
+    /// A rule that can't decide.
+    #[error("endpoint '{endpoint}': {source}")]
+    Rule {
+        /// The endpoint.
+        endpoint: String,
+        /// What is wrong.
+        source: RuleError,
+    },
+    /// A log policy that can't be kept.
+    #[error("endpoint '{endpoint}': {source}")]
+    Log {
+        /// The endpoint.
+        endpoint: String,
+        /// What is wrong.
+        source: MaskError,
+    },
     /// A weight that is no share, or a shadow that has traffic.
     #[error("endpoint '{endpoint}', version {version}: weight {weight} is not valid{}", if *.shadow { " for a shadow, which has weight 0 and no slots" } else { "" })]
     Weight {
@@ -256,7 +281,11 @@ impl EndpointSpec {
                 });
             }
         }
-        self.check_slots()
+        self.check_slots()?;
+        let endpoint = || self.name.clone();
+        Rules::new(self).map_err(|source| SpecError::Rule { endpoint: endpoint(), source })?;
+        Policy::check(&self.log, &self.contract)
+            .map_err(|source| SpecError::Log { endpoint: endpoint(), source })
     }
 
     fn check_weight(&self, variant: &VariantSpec) -> Result<(), SpecError> {

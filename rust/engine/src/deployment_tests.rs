@@ -35,6 +35,8 @@ fn spec() -> DeploymentSpec {
             },
             slots: 10,
             variants: vec![variant("1", 0.7, &[(0, 2), (6, 9)]), variant("2", 0.3, &[(3, 5)])],
+            rules: vec![],
+            log: LogSpec::default(),
         }],
     }
 }

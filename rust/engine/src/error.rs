@@ -84,6 +84,14 @@ pub enum EngineError {
         /// The first row that differs.
         row: usize,
     },
+    /// A column that a rule looks at differs between rows.
+    #[error("a rule decides by '{column}', which must be equal in all rows; row {row} differs from row 0")]
+    RuleDiffers {
+        /// The column.
+        column: String,
+        /// The first row that differs.
+        row: usize,
+    },
     /// The routing key is not text.
     #[error("the routing key must be UTF-8")]
     KeyNotText,
@@ -206,6 +214,16 @@ pub enum InstallError {
         version: String,
         /// What happened.
         source: Box<EngineError>,
+    },
+    /// The salt that masked columns are hashed with can't be had.
+    #[error("the log of endpoint '{endpoint}' hashes columns and needs {path}: {source}", path = path.display())]
+    MaskKey {
+        /// The endpoint.
+        endpoint: String,
+        /// Where the salt should be.
+        path: PathBuf,
+        /// What the disk said.
+        source: std::io::Error,
     },
     /// The slots can't be laid out.
     #[error("endpoint '{endpoint}': {source}")]

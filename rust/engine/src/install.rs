@@ -9,16 +9,21 @@ use tidegate_model::ContextRole;
 use tidegate_traffic::SlotTable;
 
 use crate::artifacts::verify;
+use crate::log::Policy;
 use crate::observers::TapKey;
 use crate::pane::PaneOwner;
 use crate::plan::Plan;
+use crate::rule::Rules;
 use crate::shared::{Shared, lock};
 use crate::snapshot::{Drift, Endpoint, Routing, Variant};
 use crate::tap::Tap;
 use crate::{
-    Artifacts, Deployment, DeploymentSpec, EndpointSpec, InstallError, LoadError, Loaded, Loader,
+    Artifacts, Deployment, DeploymentSpec, EndpointSpec, InstallError, LoadError, Loaded, Loader, SpecError,
     VariantSpec, counts, warm, wiring,
 };
+
+/// The file in the home that masked columns are hashed with.
+const MASK_KEY: &str = "mask.key";
 
 /// Installs a deployment; after an error the old one answers on.
 pub(crate) fn install(
@@ -68,6 +73,8 @@ impl Installer<'_> {
         let routing = Routing {
             seed: tidegate_traffic::seed(&spec.salt),
             table,
+            rules: Rules::new(spec)
+                .map_err(|source| SpecError::Rule { endpoint: spec.name.clone(), source })?,
             key: spec.contract.context.iter().position(|column| column.role == ContextRole::Key),
             watchers: (0..spec.variants.len())
                 .filter(|&index| spec.variants[index].shadow || spec.variants[index].mirror)
@@ -82,9 +89,23 @@ impl Installer<'_> {
             variants: variants.collect::<Result<_, _>>()?,
             routing,
             log: lock(&self.shared.observers).log(&spec.name),
+            policy: Policy::new(&spec.log, &spec.contract, &self.salt(spec)?),
         };
         warm::warm(&endpoint)?;
         Ok(Arc::new(endpoint))
+    }
+
+    /// What masked columns are hashed with; asked for only where one is.
+    fn salt(&self, spec: &EndpointSpec) -> Result<Vec<u8>, InstallError> {
+        if !Policy::hashes(&spec.log) {
+            return Ok(Vec::new());
+        }
+        let path = self.shared.config.home.join(MASK_KEY);
+        std::fs::read(&path).map_err(|source| InstallError::MaskKey {
+            endpoint: spec.name.clone(),
+            path,
+            source,
+        })
     }
 
     fn variant(&mut self, endpoint: &EndpointSpec, spec: &VariantSpec) -> Result<Variant, InstallError> {

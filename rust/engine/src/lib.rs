@@ -15,6 +15,7 @@ mod error;
 mod files;
 mod half;
 mod install;
+mod key;
 mod label;
 mod labels;
 mod log;
@@ -28,6 +29,7 @@ mod recover;
 mod request;
 mod ring;
 mod route;
+mod rule;
 mod scoring;
 mod segment;
 mod shadow;
@@ -54,8 +56,10 @@ pub use deployment::{DeploymentSpec, EndpointSpec, FORMAT, SpecError, VariantSpe
 pub use engine::{Engine, FeedbackDone, Loaded, Loader, ShutdownReport};
 pub use error::{EngineError, FeedbackError, InstallError, LoadError, Mismatch};
 pub use label::Label;
+pub use log::{LogSpec, Mask, MaskError, MaskSpec};
 pub use recover::{Recovered, recover};
 pub use request::{Priority, Route, ScoreRequest, ScoreResponse};
+pub use rule::{HeadersMet, RuleError, RuleSpec};
 pub use snapshot::{Deployment, Endpoint, Variant};
 pub use stats::{DURATION_BOUNDS_US, VariantStats};
 pub use status::{

@@ -5,11 +5,11 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use tidegate_model::Contract;
 
-use crate::log::{Layout, Record, encode};
+use crate::log::{Layout, Policy, Record, encode};
 use crate::spool::Spool;
 use crate::totals::{EndpointLog, Totals};
 
-/// The waiting records all have one contract.
+/// The waiting records all have one contract and one policy.
 #[derive(Debug)]
 pub(crate) struct Predictions {
     spool: Spool,
@@ -20,11 +20,12 @@ pub(crate) struct Predictions {
     bytes: usize,
 }
 
-/// The contract of the waiting records, and its columns.
+/// The contract and the policy of the waiting records, and their columns.
 #[derive(Debug)]
 struct Form {
     generation: u64,
     contract: Contract,
+    policy: Policy,
     layout: Layout,
 }
 
@@ -41,7 +42,8 @@ impl Predictions {
         self.spool.unsynced()
     }
 
-    /// Adds a record and writes a batch when it is full. Gives back the bytes that no longer wait.
+    /// Adds a record, if the policy keeps it, and writes a batch when it is full. Gives back the bytes that no longer
+    /// wait.
     pub(crate) fn push(
         &mut self,
         record: Record,
@@ -50,6 +52,10 @@ impl Predictions {
         totals: &Totals,
         now: i64,
     ) -> usize {
+        if !record.kept() {
+            totals.sampled.fetch_add(record.rows() as u64, Relaxed);
+            return bytes;
+        }
         let mut freed = self.adopt(&record, totals, now);
         self.rows += record.rows();
         self.bytes += bytes;
@@ -112,7 +118,7 @@ impl Predictions {
         let endpoint = &record.request.endpoint;
         match &mut self.form {
             Some(form) if form.generation == endpoint.generation => return 0,
-            Some(form) if form.contract == endpoint.contract => {
+            Some(form) if form.contract == endpoint.contract && form.policy == endpoint.policy => {
                 form.generation = endpoint.generation;
                 return 0;
             }
@@ -122,7 +128,8 @@ impl Predictions {
         self.form = Some(Form {
             generation: endpoint.generation,
             contract: endpoint.contract.clone(),
-            layout: Layout::new(&endpoint.contract),
+            policy: endpoint.policy.clone(),
+            layout: Layout::new(&endpoint.contract, &endpoint.policy),
         });
         freed
     }

@@ -6,6 +6,8 @@ use std::time::Instant;
 use tidegate_model::{Batch, Tensor};
 use uuid::Uuid;
 
+use crate::HeadersMet;
+
 /// One request, decoded and checked against the endpoint's contract.
 #[derive(Clone, Debug)]
 pub struct ScoreRequest {
@@ -17,6 +19,8 @@ pub struct ScoreRequest {
     pub version: Option<String>,
     /// The routing key from a header or a parameter; it goes before the context column with role `key`.
     pub routing_key: Option<Vec<u8>>,
+    /// Which of the endpoint's header rules it meets ([`crate::Endpoint::met`]).
+    pub headers: HeadersMet,
     /// Event time in microseconds UTC; arrival without it.
     pub event_time: Option<i64>,
     /// Who asks.
@@ -48,6 +52,7 @@ impl ScoreRequest {
             client_id: None,
             version: None,
             routing_key: None,
+            headers: HeadersMet::default(),
             event_time: None,
             principal,
             pin_allowed: false,
@@ -85,15 +90,18 @@ pub enum Route {
     Weight,
     /// By name.
     Pin,
+    /// By a rule of the plan.
+    Rule,
 }
 
 impl Route {
-    /// The name in logs and answers: `weight` or `pin`.
+    /// The name in logs and answers: `weight`, `pin` or `rule`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Weight => "weight",
             Self::Pin => "pin",
+            Self::Rule => "rule",
         }
     }
 }

@@ -7,11 +7,13 @@ use std::sync::Arc;
 use tidegate_model::{Contract, Signature};
 use tidegate_traffic::SlotTable;
 
-use crate::Loaded;
+use crate::log::Policy;
 use crate::plan::Plan;
+use crate::rule::Rules;
 use crate::stats::Meter;
 use crate::tap::Tap;
 use crate::totals::EndpointLog;
+use crate::{HeadersMet, Loaded};
 
 /// One generation. A request sees one from start to end.
 #[derive(Debug, Default)]
@@ -71,6 +73,16 @@ pub struct Endpoint {
     pub variants: Vec<Arc<Variant>>,
     pub(crate) routing: Routing,
     pub(crate) log: Arc<EndpointLog>,
+    pub(crate) policy: Policy,
+}
+
+impl Endpoint {
+    /// Which of the endpoint's header rules a request meets; `value` gives the value of a header. Asks for nothing when
+    /// there are no rules.
+    #[must_use]
+    pub fn met<'a>(&self, value: impl Fn(&str) -> Option<&'a [u8]>) -> HeadersMet {
+        self.routing.rules.met(value)
+    }
 }
 
 /// How an endpoint chooses.
@@ -78,6 +90,8 @@ pub struct Endpoint {
 pub(crate) struct Routing {
     pub(crate) seed: u64,
     pub(crate) table: SlotTable,
+    /// What is asked before the table.
+    pub(crate) rules: Rules,
     /// The context column with role `key`.
     pub(crate) key: Option<usize>,
     /// The variants that are scored on what others answer: shadows and mirrors.

@@ -57,13 +57,17 @@ pub struct VariantStatus {
     pub errors: u64,
 }
 
-/// Rows on their way to the prediction log, since start. After a flush, `accepted = logged`; `dropped` counts the rest.
+/// Rows on their way to the prediction log, since start. After a flush, `accepted = logged + sampled`; `dropped` counts
+/// the rest.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogStatus {
     /// Rows that entered the ring.
     pub accepted: u64,
     /// Rows written.
     pub logged: u64,
+    /// Rows that the endpoint's log policy leaves out.
+    #[serde(default)]
+    pub sampled: u64,
     /// Rows that never came to the log: the ring was full, or the disk refused them.
     pub dropped: u64,
     /// Whether the last write or sync failed.

@@ -13,7 +13,8 @@ use tidegate_traffic::SlotTable;
 use uuid::Uuid;
 
 use crate::disk::{Disk, Files, SegmentFile};
-use crate::log::{Record, Request, RowRole};
+use crate::log::{Policy, Record, Request, RowRole};
+use crate::rule::Rules;
 use crate::shared::lock;
 use crate::snapshot::{Endpoint, Routing, Variant, Wiring};
 use crate::stats::Meter;
@@ -177,8 +178,9 @@ pub(crate) fn endpoint() -> Arc<Endpoint> {
         generation: 1,
         contract,
         variants: vec![Arc::new(variant)],
-        routing: Routing { seed: 0, table, key: None, watchers: vec![] },
+        routing: Routing { seed: 0, table, rules: Rules::default(), key: None, watchers: vec![] },
         log: Arc::new(EndpointLog::default()),
+        policy: Policy::default(),
     })
 }
 

@@ -9,6 +9,7 @@ use crate::status::{LabelStatus, LogStatus, ShadowStatus};
 pub(crate) struct Totals {
     pub(crate) accepted: AtomicU64,
     pub(crate) logged: AtomicU64,
+    pub(crate) sampled: AtomicU64,
     pub(crate) dropped: AtomicU64,
     pub(crate) write_errors: AtomicU64,
     pub(crate) degraded: AtomicBool,
@@ -24,6 +25,7 @@ impl Totals {
         LogStatus {
             accepted: self.accepted.load(Relaxed),
             logged: self.logged.load(Relaxed),
+            sampled: self.sampled.load(Relaxed),
             dropped: self.dropped.load(Relaxed),
             degraded: self.degraded.load(Relaxed),
             write_errors: self.write_errors.load(Relaxed),

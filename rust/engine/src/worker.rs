@@ -100,7 +100,12 @@ impl Shared {
                 self.records.wake_if_pressed();
             }
             Err(record) => {
-                record.request.endpoint.log.lose(&self.totals, rows);
+                if record.kept() {
+                    record.request.endpoint.log.lose(&self.totals, rows);
+                } else {
+                    self.totals.accepted.fetch_add(rows, Ordering::Relaxed);
+                    self.totals.sampled.fetch_add(rows, Ordering::Relaxed);
+                }
                 self.records.wake();
             }
         }

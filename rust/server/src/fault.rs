@@ -62,7 +62,9 @@ impl From<EngineError> for Fault {
         let kind = match &error {
             EngineError::UnknownEndpoint { .. } | EngineError::UnknownVersion { .. } => ErrorKind::NotFound,
             EngineError::PinRefused { .. } => ErrorKind::PermissionDenied,
-            EngineError::KeyDiffers { .. } | EngineError::KeyNotText => ErrorKind::InvalidInput,
+            EngineError::KeyDiffers { .. } | EngineError::RuleDiffers { .. } | EngineError::KeyNotText => {
+                ErrorKind::InvalidInput
+            }
             EngineError::Stopped => ErrorKind::Unavailable,
             EngineError::Model { endpoint, version, .. }
             | EngineError::Outputs { endpoint, version, .. }

@@ -1,23 +1,25 @@
 //! A record batch from the requests that wait for the writer.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use arrow_array::builder::{
-    BooleanBuilder, StringBuilder, TimestampMicrosecondBuilder, UInt32Builder, UInt64Builder,
+    BooleanBuilder, Float64Builder, StringBuilder, TimestampMicrosecondBuilder, UInt32Builder, UInt64Builder,
 };
 use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::ArrowError;
 
 use super::columns::{self, Part};
 use super::layout::{Column, FIXED, Origin};
+use super::policy::{Cover, Policy};
 use super::{Layout, Record, RowRole};
 
 /// Encodes records, all of one endpoint and contract. `gap` is how many rows were dropped before the first. A text
 /// column that meets a string that is no UTF-8 becomes a binary one in `layout`.
 pub(crate) fn encode(records: &[Record], layout: &mut Layout, gap: u64) -> Result<RecordBatch, ArrowError> {
     let rows = records.iter().map(Record::rows).sum();
-    let mut arrays = Fixed::build(records, rows, gap);
-    arrays.insert(FIXED - 2, columns::score(&scores(records, layout)));
+    let mut arrays = Fixed::build(records, &layout.policy, rows, gap);
+    arrays.insert(FIXED - 3, columns::score(&scores(records, layout)));
     let mut index = 0;
     while let Some(column) = layout.columns.get(index) {
         match contract_column(records, column) {
@@ -32,7 +34,13 @@ pub(crate) fn encode(records: &[Record], layout: &mut Layout, gap: u64) -> Resul
 }
 
 fn contract_column(records: &[Record], column: &Column) -> Result<ArrayRef, columns::NotText> {
-    let parts: Vec<_> = records.iter().map(|record| part(record, column.origin)).collect();
+    let mut parts: Vec<_> = records.iter().map(|record| part(record, column.origin)).collect();
+    match &column.cover {
+        Some(Cover::Drop) => parts.iter_mut().for_each(|part| part.data = None),
+        Some(Cover::Hash(salt)) => return Ok(columns::hashed(salt, &parts)),
+        Some(Cover::Truncate(length)) => return columns::truncated(*length, column.binary, &parts),
+        None => {}
+    }
     match column.origin {
         Origin::List(_) => columns::lists(column.datatype, column.binary, &parts),
         _ => columns::scalars(column.datatype, column.binary, &parts),
@@ -83,14 +91,16 @@ struct Fixed {
     event_time: TimestampMicrosecondBuilder,
     received_at: TimestampMicrosecondBuilder,
     gap: UInt64Builder,
+    sample: Float64Builder,
 }
 
 impl Fixed {
-    fn build(records: &[Record], rows: usize, gap: u64) -> Vec<ArrayRef> {
+    fn build(records: &[Record], policy: &Policy, rows: usize, gap: u64) -> Vec<ArrayRef> {
         let mut fixed = Self::with_capacity(rows);
         for record in records {
-            fixed.push(record);
+            fixed.push(record, policy);
         }
+        fixed.sample.append_value_n(policy.sample, rows);
         for row in 0..rows {
             fixed.gap.append_value(if row == 0 { gap } else { 0 });
         }
@@ -116,11 +126,15 @@ impl Fixed {
             event_time: time(),
             received_at: time(),
             gap: UInt64Builder::with_capacity(rows),
+            sample: Float64Builder::with_capacity(rows),
         }
     }
 
-    fn push(&mut self, record: &Record) {
+    fn push(&mut self, record: &Record, policy: &Policy) {
         let request = &*record.request;
+        let (key, client_id) = (request.key.as_deref(), request.client_id.as_deref());
+        let masked_key = covered(policy.key.as_ref(), key);
+        let masked_id = covered(policy.client_id.as_ref(), client_id);
         let mut buffer = uuid::Uuid::encode_buffer();
         let id = &*request.id.hyphenated().encode_lower(&mut buffer);
         for row in 0..record.rows() {
@@ -133,9 +147,9 @@ impl Fixed {
             self.route.append_value(request.route.name());
             self.sticky.append_value(request.sticky);
             self.generation.append_value(request.endpoint.generation);
-            self.client_id.append_option(request.client_id.as_deref());
+            self.client_id.append_option(masked_id.as_deref());
             self.principal.append_value(&*request.principal);
-            self.key.append_option(request.key.as_deref());
+            self.key.append_option(masked_key.as_deref());
             self.event_time.append_value(request.event_time);
             self.received_at.append_value(request.received_at);
         }
@@ -158,6 +172,14 @@ impl Fixed {
             Arc::new(self.event_time.finish()),
             Arc::new(self.received_at.finish()),
             Arc::new(self.gap.finish()),
+            Arc::new(self.sample.finish()),
         ]
+    }
+}
+
+fn covered<'a>(cover: Option<&Cover>, value: Option<&'a str>) -> Option<Cow<'a, str>> {
+    match cover {
+        None => value.map(Cow::Borrowed),
+        Some(cover) => value.and_then(|value| cover.text(value)).map(Cow::Owned),
     }
 }

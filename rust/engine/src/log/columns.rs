@@ -9,6 +9,7 @@ use arrow_array::builder::{
 };
 use tidegate_model::{BytesColumn, DataType, TensorData};
 
+use super::policy;
 use crate::half;
 
 /// One request's share of a column: every `stride`-th value from `offset`, or as many nulls as it has rows.
@@ -120,6 +121,53 @@ fn bytes(parts: &[Part<'_>]) -> ArrayRef {
         }
     }
     Arc::new(builder.finish())
+}
+
+/// Values under a salt, as text: strings as their bytes, integers as their decimals.
+pub(super) fn hashed(salt: &[u8], parts: &[Part<'_>]) -> ArrayRef {
+    let mut builder = StringBuilder::new();
+    for part in parts {
+        for row in 0..part.rows {
+            let index = row * part.stride + part.offset;
+            let value = part.data.and_then(|data| key_bytes(data, index));
+            builder.append_option(value.map(|value| policy::hash(salt, &value)));
+        }
+    }
+    Arc::new(builder.finish())
+}
+
+/// The first characters of strings; the first bytes where a string is kept as bytes.
+pub(super) fn truncated(length: usize, binary: bool, parts: &[Part<'_>]) -> Result<ArrayRef, NotText> {
+    let cut: Vec<Option<TensorData>> =
+        parts.iter().map(|part| part.data.map(|data| cut(data, length))).collect();
+    let parts: Vec<Part<'_>> =
+        parts.iter().zip(&cut).map(|(part, data)| Part { data: data.as_ref(), ..*part }).collect();
+    scalars(DataType::Bytes, binary, &parts)
+}
+
+fn cut(data: &TensorData, length: usize) -> TensorData {
+    let TensorData::Bytes(column) = data else { return data.clone() };
+    let cut = |value: &[u8]| match std::str::from_utf8(value) {
+        Ok(text) => text.chars().take(length).collect::<String>().into_bytes(),
+        Err(_) => value[..length.min(value.len())].to_vec(),
+    };
+    TensorData::Bytes(column.iter().map(cut).collect())
+}
+
+fn key_bytes(data: &TensorData, index: usize) -> Option<Vec<u8>> {
+    match data {
+        TensorData::Bytes(column) => column.get(index).map(<[u8]>::to_vec),
+        TensorData::Uint8(v) => v.get(index).map(|x| x.to_string().into_bytes()),
+        TensorData::Uint16(v) => v.get(index).map(|x| x.to_string().into_bytes()),
+        TensorData::Uint32(v) => v.get(index).map(|x| x.to_string().into_bytes()),
+        TensorData::Uint64(v) => v.get(index).map(|x| x.to_string().into_bytes()),
+        TensorData::Int8(v) => v.get(index).map(|x| x.to_string().into_bytes()),
+        TensorData::Int16(v) => v.get(index).map(|x| x.to_string().into_bytes()),
+        TensorData::Int32(v) => v.get(index).map(|x| x.to_string().into_bytes()),
+        TensorData::Int64(v) => v.get(index).map(|x| x.to_string().into_bytes()),
+        // Policies refuse to hash these.
+        TensorData::Bool(_) | TensorData::Fp16(_) | TensorData::Fp32(_) | TensorData::Fp64(_) => None,
+    }
 }
 
 fn strided<'a>(column: &'a BytesColumn, part: &Part<'_>) -> impl Iterator<Item = &'a [u8]> {

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use arrow_schema::{DataType as Arrow, Field, Schema, SchemaRef, TimeUnit};
 use tidegate_model::{Contract, DataType};
 
+use super::policy::{Cover, Policy};
 use crate::plan::score_position;
 
 /// Columns that every log has, before those of the contract.
-pub(super) const FIXED: usize = 16;
+pub(super) const FIXED: usize = 17;
 
 /// Where a column of the contract's part comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +32,8 @@ pub(super) struct Column {
     pub(super) datatype: DataType,
     /// Whether strings are kept as bytes, because one came that is not UTF-8.
     pub(super) binary: bool,
+    /// What stands in the place of its values.
+    pub(super) cover: Option<Cover>,
 }
 
 /// The log's columns: [`FIXED`] ones, then `input.*`, `context.*`, `output.*`.
@@ -40,13 +43,16 @@ pub(crate) struct Layout {
     pub(super) columns: Vec<Column>,
     /// The output and the column of the score.
     pub(super) score: Option<(usize, usize)>,
+    pub(super) policy: Policy,
 }
 
 impl Layout {
-    /// The layout of a contract.
-    pub(crate) fn new(contract: &Contract) -> Self {
-        let columns: Vec<_> = inputs(contract).chain(context(contract)).chain(outputs(contract)).collect();
-        Self { schema: schema(&columns), columns, score: score_position(contract) }
+    /// The layout of a contract under a policy.
+    pub(crate) fn new(contract: &Contract, policy: &Policy) -> Self {
+        let columns: Vec<_> =
+            inputs(contract, policy).chain(context(contract, policy)).chain(outputs(contract)).collect();
+        let (schema, score) = (schema(&columns), score_position(contract));
+        Self { schema, columns, score, policy: policy.clone() }
     }
 
     /// From now on keeps a string column as bytes. The schema changes, so that the next batch begins a new segment.
@@ -58,29 +64,37 @@ impl Layout {
     }
 }
 
-fn inputs(contract: &Contract) -> impl Iterator<Item = Column> {
-    contract.inputs.iter().enumerate().flat_map(|(input, spec)| {
+fn inputs(contract: &Contract, policy: &Policy) -> impl Iterator<Item = Column> {
+    contract.inputs.iter().enumerate().flat_map(move |(input, spec)| {
         spec.columns.iter().enumerate().map(move |(column, name)| Column {
             name: format!("input.{name}"),
             origin: Origin::Input { input, column },
             datatype: spec.datatype,
             binary: false,
+            cover: policy.cover(name).cloned(),
         })
     })
 }
 
-fn context(contract: &Contract) -> impl Iterator<Item = Column> {
-    contract.context.iter().enumerate().map(|(index, spec)| Column {
+fn context(contract: &Contract, policy: &Policy) -> impl Iterator<Item = Column> {
+    contract.context.iter().enumerate().map(move |(index, spec)| Column {
         name: format!("context.{}", spec.name),
         origin: Origin::Context(index),
         datatype: spec.datatype,
         binary: false,
+        cover: policy.cover(&spec.name).cloned(),
     })
 }
 
 fn outputs(contract: &Contract) -> impl Iterator<Item = Column> {
     contract.outputs.iter().enumerate().flat_map(|(output, spec)| {
-        let one = |name: String, origin| Column { name, origin, datatype: spec.datatype, binary: false };
+        let one = |name: String, origin| Column {
+            name,
+            origin,
+            datatype: spec.datatype,
+            binary: false,
+            cover: None,
+        };
         match spec.shape[..] {
             [_] => vec![one(format!("output.{}", spec.name), Origin::Output { output, column: 0 })],
             [_, width] if width > 0 => (0..usize::try_from(width).unwrap_or(0))
@@ -112,6 +126,7 @@ fn schema(columns: &[Column]) -> SchemaRef {
         Field::new("received_at", time(), false),
         Field::new("score", Arrow::Float64, true),
         Field::new("gap", Arrow::UInt64, false),
+        Field::new("sample", Arrow::Float64, false),
     ];
     fields.extend(columns.iter().map(|column| Field::new(&column.name, arrow_type(column), true)));
     Arc::new(Schema::new(fields))
@@ -119,6 +134,9 @@ fn schema(columns: &[Column]) -> SchemaRef {
 
 fn arrow_type(column: &Column) -> Arrow {
     let bytes = if column.binary { Arrow::Binary } else { Arrow::Utf8 };
+    if matches!(column.cover, Some(Cover::Hash(_))) {
+        return Arrow::Utf8;
+    }
     match (column.origin, column.datatype) {
         (Origin::List(_), DataType::Bytes) => list(bytes),
         (Origin::List(_), _) => list(Arrow::Float64),

@@ -69,6 +69,11 @@ impl Record {
         self.request.batch.rows
     }
 
+    /// Whether the endpoint's policy keeps it.
+    pub(crate) fn kept(&self) -> bool {
+        self.request.endpoint.policy.keeps(self.request.id)
+    }
+
     /// What the record keeps in memory, about.
     pub(crate) fn bytes(&self) -> usize {
         let outputs: usize = self.outputs.iter().map(|tensor| data_bytes(&tensor.data)).sum();

@@ -7,6 +7,7 @@ mod fake;
 mod install;
 mod labels;
 mod log;
+mod log_policy;
 mod restart;
 mod routing;
 mod shadows;

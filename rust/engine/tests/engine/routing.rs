@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
-use tidegate_engine::{EngineError, Route};
+use tidegate_engine::{EngineError, Route, RuleSpec, ScoreRequest};
 use tidegate_model::TensorData;
 
-use crate::support::{Bench, Home, batch, request, rows};
+use crate::support::{Bench, Home, batch, request, rows, text};
 
 fn two_versions(home: &Home) -> Bench {
     let mut bench = Bench::start(home);
@@ -133,6 +133,106 @@ fn a_version_by_name_needs_the_right_and_the_plan() {
     assert!(matches!(refused, EngineError::PinRefused { .. }), "{refused}");
     let gone = worker.score(&endpoint, pin("2", true)).unwrap_err();
     assert_eq!(gone.to_string(), "version '2' is not in the plan of endpoint 'delay'; live: 1, 3");
+}
+
+fn with_rules(home: &Home, rules: &[RuleSpec]) -> Bench {
+    let mut bench = Bench::start(home);
+    let variants = vec![
+        bench.variant("1", "scale 1", 1.0, &[(0, 99)]),
+        bench.variant("2", "scale 2", 0.0, &[]),
+        bench.shadow("3", "scale 3"),
+    ];
+    let mut spec = crate::support::deployment(1, variants);
+    spec.endpoints[0].rules = rules.to_vec();
+    bench.engine.install(&spec, &bench.shelf).unwrap();
+    bench
+}
+
+fn rule(header: Option<&str>, column: Option<&str>, equals: &str, version: &str) -> RuleSpec {
+    RuleSpec {
+        header: header.map(Into::into),
+        column: column.map(Into::into),
+        equals: equals.into(),
+        version: version.into(),
+    }
+}
+
+#[test]
+fn rules_decide_before_weights_and_pins_before_rules() {
+    let home = Home::new();
+    let rules = [
+        rule(Some("x-tier"), None, "gold", "2"),
+        rule(None, Some("carrier"), "UA", "2"),
+        rule(None, Some("leg"), "7", "2"),
+    ];
+    let bench = with_rules(&home, &rules);
+    let endpoint = bench.engine.deployment().default_endpoint.clone().unwrap();
+    let mut worker = bench.worker();
+    let tier = |value: &'static str| endpoint.met(move |name| (name == "x-tier").then_some(value.as_bytes()));
+    let mut answer = |carrier: &'static str, leg: i32, change: &dyn Fn(&mut ScoreRequest)| {
+        let mut rows = batch(&[(carrier, 0.5, 0.0), (carrier, 0.25, 0.0)], Some("N1"));
+        rows.context[1] = Some(TensorData::Int32(vec![leg; 2]));
+        let mut asked = request(rows);
+        change(&mut asked);
+        let response = worker.score(&endpoint, asked).unwrap();
+        (response.version.to_string(), response.route, response.sticky)
+    };
+    let by_weight = ("1".to_owned(), Route::Weight, true);
+    let by_rule = ("2".to_owned(), Route::Rule, false);
+    assert_eq!(answer("AA", 0, &|_| ()), by_weight);
+    assert_eq!(answer("AA", 0, &|asked| asked.headers = tier("gold")), by_rule);
+    assert_eq!(answer("AA", 0, &|asked| asked.headers = tier("silver")), by_weight);
+    assert_eq!(answer("UA", 0, &|_| ()), by_rule);
+    assert_eq!(answer("AA", 7, &|_| ()), by_rule);
+    let pinned = answer("UA", 0, &|asked| (asked.version, asked.pin_allowed) = (Some("1".into()), true));
+    assert_eq!(pinned, ("1".to_owned(), Route::Pin, true));
+
+    bench.engine.flush().unwrap();
+    let log = home.batches("predictions");
+    let routes: Vec<_> = log.iter().flat_map(|batch| text(batch, "route").iter()).flatten().collect();
+    assert_eq!(routes.iter().filter(|route| **route == "rule").count(), 2 * 3);
+    // A shadow compares what the weights chose, so that what a rule chose is no evidence.
+    let shadows = log.iter().flat_map(|batch| text(batch, "role").iter()).flatten();
+    assert_eq!(shadows.filter(|role| *role == "shadow").count(), 2 * 2);
+}
+
+#[test]
+fn a_rules_column_must_be_equal_in_all_rows() {
+    let home = Home::new();
+    let bench = with_rules(&home, &[rule(None, Some("carrier"), "UA", "2")]);
+    let endpoint = bench.engine.deployment().default_endpoint.clone().unwrap();
+    let mixed = request(batch(&[("UA", 0.5, 0.0), ("UA", 0.5, 0.0), ("AA", 0.5, 0.0)], None));
+    let error = bench.worker().score(&endpoint, mixed).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "a rule decides by 'carrier', which must be equal in all rows; row 2 differs from row 0"
+    );
+}
+
+#[test]
+fn a_rule_that_can_not_decide_is_refused_by_name() {
+    let home = Home::new();
+    let mut bench = Bench::start(&home);
+    let plan = vec![bench.variant("1", "scale 1", 1.0, &[(0, 99)]), bench.shadow("3", "scale 3")];
+    let refusal = |rule: RuleSpec| {
+        let mut spec = crate::support::deployment(1, plan.clone());
+        spec.endpoints[0].rules = vec![rule];
+        spec.validate().unwrap_err().to_string()
+    };
+    let cases = [
+        (rule(None, None, "x", "1"), "either a header or a column"),
+        (rule(Some("h"), Some("carrier"), "x", "1"), "either a header or a column"),
+        (rule(Some("X-Tier"), None, "x", "1"), "'X-Tier' is no header's name"),
+        (rule(None, Some("zip"), "x", "1"), "no column 'zip'"),
+        (rule(None, Some("a"), "1", "1"), "column 'a' must be an integer or BYTES"),
+        (rule(None, Some("leg"), "seven", "1"), "column 'leg' holds integers; 'seven' is none"),
+        (rule(Some("h"), None, "x", "3"), "version 3 is not in the plan"),
+        (rule(Some("h"), None, "x", "9"), "version 9 is not in the plan"),
+    ];
+    for (rule, expected) in cases {
+        let text = refusal(rule);
+        assert!(text.contains(expected), "{text}");
+    }
 }
 
 #[test]

@@ -286,6 +286,8 @@ pub(crate) fn deployment(generation: u64, variants: Vec<VariantSpec>) -> Deploym
             contract: contract(),
             slots: 100,
             variants,
+            rules: vec![],
+            log: tidegate_engine::LogSpec::default(),
         }],
     }
 }

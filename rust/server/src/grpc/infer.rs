@@ -40,6 +40,7 @@ pub(super) async fn infer(
         client_id: (!request.id.is_empty()).then(|| request.id.clone()),
         version: (!request.model_version.is_empty()).then_some(request.model_version),
         routing_key: key.map_or_else(|| routing_key(&request.parameters), |key| Ok(Some(key)))?,
+        headers: endpoint.met(|name| Some(headers.get(name)?.as_bytes())),
         event_time: event_time(&request.parameters)?,
         ..caller.request(batch)
     };

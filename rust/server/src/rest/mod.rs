@@ -131,6 +131,7 @@ async fn infer(
         client_id: asked.id.clone(),
         version: (!version.is_empty()).then(|| version.to_owned()),
         routing_key: routing_key(&parts.headers, asked.parameters.routing_key.map(|key| key.0)),
+        headers: endpoint.met(|name| Some(parts.headers.get(name)?.as_bytes())),
         event_time: asked.parameters.event_time,
         ..caller.request(asked.batch)
     };
@@ -150,6 +151,7 @@ async fn score(
     let request = ScoreRequest {
         client_id: asked.id.clone(),
         routing_key: routing_key(&parts.headers, asked.routing_key),
+        headers: endpoint.met(|name| Some(parts.headers.get(name)?.as_bytes())),
         event_time: asked.event_time,
         ..caller.request(asked.batch)
     };

@@ -91,6 +91,8 @@ fn endpoint(name: &str, variants: Vec<VariantSpec>) -> EndpointSpec {
         contract: contract(),
         slots: 10_000,
         variants,
+        rules: vec![],
+        log: tidegate_engine::LogSpec::default(),
     }
 }
 
