@@ -5,9 +5,11 @@
 
 mod admin;
 mod admission;
+mod arrow;
 mod body;
 mod config;
 mod connections;
+mod decided;
 mod error;
 mod error_kind;
 mod fault;
@@ -25,6 +27,7 @@ mod rest;
 mod server;
 mod stop;
 mod tensor_header;
+mod weave;
 
 pub use config::{NodeKey, ServerConfig};
 pub use error::ServerError;

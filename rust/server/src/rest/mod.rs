@@ -1,10 +1,12 @@
 //! REST: decode, call, encode.
 
+mod coding;
 mod column;
 mod elements;
 mod feedback;
 mod infer_request;
 mod infer_response;
+mod media;
 mod metadata;
 mod parameters;
 mod route;
@@ -17,7 +19,6 @@ mod tokens;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Request, Response};
 use hyper::body::Incoming;
@@ -26,10 +27,13 @@ use tidegate_engine::{Endpoint, ScoreRequest, ScoreResponse};
 
 use crate::ErrorKind;
 use crate::admission::{self, Caller};
+use crate::arrow;
 use crate::body::{self, Answer};
 use crate::fault::Fault;
 use crate::http_answer;
 use crate::plane::{Desk, PREDICTION_ID, ROUTING_KEY};
+use coding::Coding;
+use media::Media;
 use route::{Call, NoCall};
 
 /// Answers one request, whatever it is.
@@ -49,10 +53,9 @@ pub(crate) async fn answer(desk: &Desk, request: Request<Incoming>) -> Response<
             return http_answer::failed(&fault, &parts.headers, Some(verb));
         }
     };
-    match dispatch(desk, &parts, call, body).await {
-        Ok(response) => response,
-        Err(fault) => http_answer::failed(&fault, &parts.headers, None),
-    }
+    let answered = dispatch(desk, &parts, call, body).await;
+    let response = answered.unwrap_or_else(|fault| http_answer::failed(&fault, &parts.headers, None));
+    coding::pack(Coding::asked(&parts.headers), response)
 }
 
 #[derive(Serialize)]
@@ -96,16 +99,16 @@ async fn dispatch(
         Call::Endpoint { name } => metadata::endpoint(&*plane.endpoint(&name)?),
         Call::Infer { name, version } => {
             plane.endpoint_version(&name, &version)?;
-            let body = read(desk, &parts.headers, body).await?;
+            let (_, body) = read(desk, &parts.headers, body, &[Media::Json]).await?;
             infer(desk, &caller, parts, &plane.endpoint(&name)?, &version, &body).await
         }
         Call::Score { name } => {
             plane.endpoint(&name)?;
-            let body = read(desk, &parts.headers, body).await?;
-            score(desk, &caller, parts, &plane.endpoint(&name)?, &body).await
+            let (media, body) = read(desk, &parts.headers, body, &[Media::Json, Media::Arrow]).await?;
+            score(desk, &caller, parts, &plane.endpoint(&name)?, media, &body).await
         }
         Call::Feedback => {
-            let body = read(desk, &parts.headers, body).await?;
+            let (_, body) = read(desk, &parts.headers, body, &[Media::Json]).await?;
             let feedback = feedback::decode(&body, &caller.principal)?;
             let accepted = feedback.labels.len();
             let endpoint = match &feedback.endpoint {
@@ -139,14 +142,19 @@ async fn infer(
     Ok(named(infer_response::encode(endpoint, asked.id.as_deref(), &asked.outputs, &response)?, &response))
 }
 
+/// Rows by name, in JSON or Arrow; the answer is Arrow where that came or is asked for.
 async fn score(
     desk: &Desk,
     caller: &Caller,
     parts: &Parts,
     endpoint: &Arc<Endpoint>,
+    media: Media,
     body: &Bytes,
 ) -> Result<Response<Answer>, Fault> {
-    let asked = score::decode(&endpoint.contract, body)?;
+    let asked = match media {
+        Media::Arrow => arrow::decode(&endpoint.contract, body, desk.plane.limits.body)?.into(),
+        Media::Json => score::decode(&endpoint.contract, body)?,
+    };
     let rows = asked.batch.rows;
     let request = ScoreRequest {
         client_id: asked.id.clone(),
@@ -156,7 +164,13 @@ async fn score(
         ..caller.request(asked.batch)
     };
     let response = desk.score(endpoint, request).await?;
-    Ok(named(score::encode(endpoint, asked.id.as_deref(), rows, &response)?, &response))
+    let answer = if media == Media::Arrow || media::asks_arrow(&parts.headers) {
+        let media = HeaderValue::from_static(arrow::MEDIA);
+        http_answer::bytes(arrow::encode(endpoint, asked.id.as_deref(), &response)?, media)
+    } else {
+        score::encode(endpoint, asked.id.as_deref(), rows, &response)?
+    };
+    Ok(named(answer, &response))
 }
 
 /// The prediction's id as a header, for clients that don't look into bodies.
@@ -182,29 +196,16 @@ fn json_length(headers: &HeaderMap) -> Result<Option<usize>, Fault> {
     }
 }
 
-/// The body, if it is JSON or tensors as far as its headers tell.
-async fn read(desk: &Desk, headers: &HeaderMap, body: Incoming) -> Result<Bytes, Fault> {
-    let refused = |what: &str, value: &HeaderValue, expected: &str| {
-        let value: String = String::from_utf8_lossy(value.as_bytes()).chars().take(80).collect();
-        Fault::new(ErrorKind::UnsupportedMedia, format!("{what} '{value}' is not read here; send {expected}"))
-    };
-    if let Some(encoding) = headers.get(CONTENT_ENCODING)
-        && encoding != "identity"
-    {
-        return Err(refused("Content-Encoding", encoding, "the body as it is"));
-    }
-    if let Some(media) = headers.get(CONTENT_TYPE)
-        && !readable(media.as_bytes())
-    {
-        return Err(refused("Content-Type", media, "application/json or application/octet-stream"));
-    }
-    body::read(headers, body, desk.plane.limits, 0).await
-}
-
-/// JSON and tensors; also what curl says of any body when it is told nothing.
-fn readable(media: &[u8]) -> bool {
-    let essence = media.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
-    ["application/json", "application/octet-stream", "application/x-www-form-urlencoded", ""]
-        .iter()
-        .any(|known| essence.eq_ignore_ascii_case(known.as_bytes()))
+/// The body, unpacked, and its kind, which must be one of `taken`.
+async fn read(
+    desk: &Desk,
+    headers: &HeaderMap,
+    body: Incoming,
+    taken: &[Media],
+) -> Result<(Media, Bytes), Fault> {
+    let media = Media::of(headers, taken)?;
+    let coding = Coding::of(headers)?;
+    let limits = desk.plane.limits;
+    let body = body::read(headers, body, limits, 0).await?;
+    Ok((media, coding.map_or(Ok(body.clone()), |coding| coding.unpack(&body, limits.body))?))
 }

@@ -11,6 +11,7 @@ use super::elements::{Element, Row};
 use super::parameters::{Parameters, RoutingKey};
 use super::rows;
 use crate::body::Answer;
+use crate::decided::{Scores, above, width};
 use crate::fault::Fault;
 use crate::http_answer;
 
@@ -34,6 +35,13 @@ pub(super) struct ScoreCall {
     pub(super) id: Option<String>,
     pub(super) event_time: Option<i64>,
     pub(super) routing_key: Option<Vec<u8>>,
+}
+
+/// Rows without a word beside them.
+impl From<Batch> for ScoreCall {
+    fn from(batch: Batch) -> Self {
+        Self { batch, id: None, event_time: None, routing_key: None }
+    }
 }
 
 /// Decodes a body; what stands beside the rows goes before the same thing among the parameters.
@@ -80,9 +88,9 @@ impl Serialize for Prediction<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         let score = self.score();
-        if let Some((tensor, index)) = score {
-            map.serialize_entry("score", &Element(&tensor.data, index))?;
-            map.serialize_entry("decision", &above(&tensor.data, index, self.contract.threshold))?;
+        if let Some((data, index)) = score {
+            map.serialize_entry("score", &Element(data, index))?;
+            map.serialize_entry("decision", &above(data, index, self.contract.threshold))?;
         }
         for (spec, tensor) in self.contract.outputs.iter().zip(self.outputs) {
             // A name of ours in the same object would make the JSON ambiguous.
@@ -98,28 +106,11 @@ impl Serialize for Prediction<'_> {
 
 impl Prediction<'_> {
     /// The tensor of the score, and its element for this row.
-    fn score(&self) -> Option<(&Tensor, usize)> {
-        let score = self.contract.score.as_ref()?;
-        let position = self.contract.outputs.iter().position(|output| output.name == score.output)?;
-        let tensor = self.outputs.get(position)?;
-        Some((tensor, self.row * width(tensor).unwrap_or(1) + score.column))
+    fn score(&self) -> Option<(&TensorData, usize)> {
+        let scores = Scores::of(self.contract, self.outputs)?;
+        let index = scores.index(self.row);
+        Some((scores.data, index))
     }
-}
-
-/// Elements per row of `[rows, …]`; `None` for `[rows]`.
-fn width(tensor: &Tensor) -> Option<usize> {
-    (tensor.shape.len() > 1).then(|| tensor.shape[1..].iter().product())
-}
-
-/// Whether the score is above the threshold; nothing is said of NaN.
-fn above(data: &TensorData, index: usize, threshold: f64) -> Option<bool> {
-    let score = match data {
-        TensorData::Fp16(values) => half::f16::from_bits(*values.get(index)?).to_f64(),
-        TensorData::Fp32(values) => f64::from(*values.get(index)?),
-        TensorData::Fp64(values) => *values.get(index)?,
-        _ => return None,
-    };
-    (!score.is_nan()).then_some(score > threshold)
 }
 
 /// Encodes an answer.

@@ -57,7 +57,7 @@ async fn verbs_media_and_encodings() {
     assert_eq!((verb.status, &verb.headers["allow"]), (405, &"POST".parse().unwrap()));
     assert!(verb.error().contains("answers POST, not GET"));
     for (name, value) in [
-        ("content-encoding", "gzip"),
+        ("content-encoding", "br"),
         ("content-type", "application/vnd.apache.arrow.stream"),
         ("content-type", "text/csv; charset=utf-8"),
     ] {

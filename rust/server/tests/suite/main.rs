@@ -7,6 +7,8 @@
 )]
 
 mod admin;
+mod arrow;
+mod coding;
 mod drain;
 mod errors;
 mod follower;
