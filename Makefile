@@ -18,7 +18,7 @@ RUST_SOURCES := $(shell find rust proto -name '*.rs' -o -name 'Cargo.toml' -o -n
 RUST_TESTS := --release --workspace --exclude tidegate-python
 ORT_LIBRARY = $(shell $(VENV)/bin/python -c 'from tidegate.serving import library; print(library())')
 
-.PHONY: help demo test test-slow lint bench clean build tools
+.PHONY: help demo test test-slow tools-slow lint bench clean build tools
 
 help: ## What can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -52,7 +52,10 @@ test: lint ## All tests but the slow ones
 	TIDEGATE_ORT_LIBRARY=$(ORT_LIBRARY) cargo test --quiet --locked $(RUST_TESTS)
 	$(VENV)/bin/python -m pytest -m "not slow" $(PYTEST)
 
-test-slow: build ## What takes minutes: the whole demo, crash loops, fresh installs
+tools-slow: build ## Programs of others that the slow tests try: h2spec, grpcurl, perf_analyzer, ...
+	$(VENV)/bin/python -m tests.e2e.conformance.install
+
+test-slow: tools-slow ## What takes minutes: the whole demo, crash loops, conformance, fresh installs
 	$(VENV)/bin/python -m pytest -m slow --timeout 1800 $(PYTEST)
 
 lint: build ## Formatting, lints, types, stubs and arrows
