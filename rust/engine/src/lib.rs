@@ -5,6 +5,7 @@
 //! the writer thread and the shadow thread through bounded queues.
 
 mod artifacts;
+mod batch_sizes;
 mod clock;
 mod config;
 mod counts;
@@ -19,6 +20,7 @@ mod key;
 mod label;
 mod labels;
 mod log;
+mod meter;
 mod observers;
 mod pane;
 mod plan;
@@ -61,7 +63,7 @@ pub use recover::{Recovered, recover};
 pub use request::{Priority, Route, ScoreRequest, ScoreResponse};
 pub use rule::{HeadersMet, RuleError, RuleSpec};
 pub use snapshot::{Deployment, Endpoint, Variant};
-pub use stats::{DURATION_BOUNDS_US, VariantStats};
+pub use stats::{BatchStats, DURATION_BOUNDS_US, VariantStats};
 pub use status::{
     EndpointStatus, FailedInstall, LabelStatus, LogStatus, ShadowStatus, Status, VariantStatus,
 };

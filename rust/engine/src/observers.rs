@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::Deployment;
+use crate::meter::Meter;
 use crate::pane::{Pane, PaneOwner};
-use crate::stats::Meter;
 use crate::tap::Tap;
 use crate::totals::EndpointLog;
 

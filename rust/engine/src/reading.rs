@@ -57,16 +57,11 @@ fn variant_status(variant: &Variant) -> VariantStatus {
 }
 
 fn variant_stats(endpoint: &Endpoint, variant: &Variant) -> VariantStats {
-    let sum = variant.meter.read();
     VariantStats {
         endpoint: endpoint.name.clone(),
         model: variant.model.to_string(),
         version: variant.version.to_string(),
         shadow: variant.shadow,
-        requests: sum.requests,
-        rows: sum.rows,
-        errors: sum.errors,
-        durations: sum.durations,
-        duration_ns: sum.duration_ns,
+        ..variant.meter.read()
     }
 }

@@ -7,6 +7,7 @@ use tidegate_model::{Batch, Tensor};
 use uuid::Uuid;
 
 use crate::HeadersMet;
+use crate::snapshot::Variant;
 
 /// One request, decoded and checked against the endpoint's contract.
 #[derive(Clone, Debug)]
@@ -31,6 +32,8 @@ pub struct ScoreRequest {
     pub deadline: Option<Instant>,
     /// Who goes first where requests wait.
     pub priority: Priority,
+    /// When the transport had the whole request; the statistics count its decoding from there.
+    pub arrived: Option<Instant>,
 }
 
 /// Who goes first where requests wait.
@@ -58,6 +61,7 @@ impl ScoreRequest {
             pin_allowed: false,
             deadline: None,
             priority: Priority::default(),
+            arrived: None,
         }
     }
 }
@@ -81,6 +85,16 @@ pub struct ScoreResponse {
     pub generation: u64,
     /// The outputs, in the order of the contract.
     pub outputs: Arc<Vec<Tensor>>,
+    pub(crate) run: Run,
+}
+
+/// The run of a model that an answer comes from.
+#[derive(Clone, Debug)]
+pub(crate) struct Run {
+    pub(crate) variant: Arc<Variant>,
+    /// All rows of the run.
+    pub(crate) batch: usize,
+    pub(crate) ended: Instant,
 }
 
 /// How a variant was chosen.

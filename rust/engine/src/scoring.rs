@@ -1,22 +1,38 @@
 //! One batch through one variant: wire, run, check, put in the contract's order, count.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tidegate_model::{Batch, Contract, Tensor};
 
 use crate::EngineError;
 use crate::log::Request;
+use crate::meter::{Part, Spent};
 use crate::snapshot::{Endpoint, Variant};
 
-/// Scores a batch on thread `thread` and counts it, drift and metrics.
-pub(crate) fn score(thread: usize, request: &Request, variant: &Variant) -> Result<Vec<Tensor>, EngineError> {
+/// The outputs of a run, in the order of the contract, and when it ended.
+pub(crate) struct Scored {
+    pub(crate) outputs: Vec<Tensor>,
+    pub(crate) ended: Instant,
+}
+
+/// Scores a batch on thread `thread` and counts it, drift and metrics. `arrived`: when its transport had it.
+pub(crate) fn score(
+    thread: usize,
+    request: &Request,
+    variant: &Variant,
+    arrived: Option<Instant>,
+) -> Result<Scored, EngineError> {
     let batch = &request.batch;
     let began = Instant::now();
     let scored = run(&request.endpoint, variant, batch);
-    let took = began.elapsed();
-    let outputs = scored.inspect_err(|_| variant.meter.failed(thread))?;
-    variant.meter.scored(thread, batch.rows, took);
+    let ended = Instant::now();
+    let arrived = arrived.unwrap_or(began);
+    let outputs = scored.inspect_err(|_| variant.meter.failed(thread, ended - arrived))?;
+    let spent = Spent { input: began - arrived, queue: Duration::ZERO, infer: ended - began };
+    variant.meter.ran(thread, batch.rows, spent.infer);
+    let part = Part { rows: batch.rows, batch: batch.rows, spent, received_at: request.received_at };
+    variant.meter.scored(thread, &part);
     if let Some(drift) = &variant.drift {
         let counted = drift.tap.count(thread, batch.rows, request.event_time, |counters| {
             drift.plan.count(counters, batch, &outputs)
@@ -25,7 +41,7 @@ pub(crate) fn score(thread: usize, request: &Request, variant: &Variant) -> Resu
             tracing::error!(endpoint = %request.endpoint.name, %error, "rows were not counted for drift");
         }
     }
-    Ok(outputs)
+    Ok(Scored { outputs, ended })
 }
 
 /// Runs the model and gives its outputs in the order of the contract. A panic in the scorer is an error here.

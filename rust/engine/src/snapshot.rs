@@ -8,9 +8,9 @@ use tidegate_model::{Contract, Signature};
 use tidegate_traffic::SlotTable;
 
 use crate::log::Policy;
+use crate::meter::Meter;
 use crate::plan::Plan;
 use crate::rule::Rules;
-use crate::stats::Meter;
 use crate::tap::Tap;
 use crate::totals::EndpointLog;
 use crate::{HeadersMet, Loaded};

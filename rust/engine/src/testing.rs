@@ -14,10 +14,10 @@ use uuid::Uuid;
 
 use crate::disk::{Disk, Files, SegmentFile};
 use crate::log::{Policy, Record, Request, RowRole};
+use crate::meter::Meter;
 use crate::rule::Rules;
 use crate::shared::lock;
 use crate::snapshot::{Endpoint, Routing, Variant, Wiring};
-use crate::stats::Meter;
 use crate::totals::EndpointLog;
 use crate::{Loaded, Route};
 

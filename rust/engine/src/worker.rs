@@ -7,6 +7,7 @@ use tidegate_model::Tensor;
 use uuid::{ContextV7, Timestamp, Uuid};
 
 use crate::log::{Record, Request, RowRole};
+use crate::request::Run;
 use crate::shared::Shared;
 use crate::snapshot::{Endpoint, Variant};
 use crate::{EngineError, Route, ScoreRequest, ScoreResponse, route, scoring};
@@ -38,6 +39,7 @@ impl Worker {
             return Err(EngineError::Batch { endpoint: endpoint.name.clone() });
         }
         let received_at = self.shared.clock.now_us();
+        let arrived = request.arrived;
         let id = self.mint(received_at);
         let choice = route::choose(endpoint, &request, id)?;
         let variant = endpoint.variants.get(choice.variant).ok_or(EngineError::Stopped)?;
@@ -54,10 +56,18 @@ impl Worker {
             received_at,
             batch: request.batch,
         };
-        let outputs = Arc::new(scoring::score(self.index, &request, variant)?);
-        let response = respond(&request, variant, &outputs);
+        let scored = scoring::score(self.index, &request, variant, arrived)?;
+        let outputs = Arc::new(scored.outputs);
+        let run = Run { variant: Arc::clone(variant), batch: request.batch.rows, ended: scored.ended };
+        let response = respond(&request, run, &outputs);
         self.observe(request, variant, outputs);
         Ok(response)
+    }
+
+    /// Tells that the answer is encoded, for the statistics. A second time would count twice.
+    pub fn delivered(&self, response: &ScoreResponse) {
+        let Run { variant, batch, ended } = &response.run;
+        variant.meter.delivered(self.index, *batch, ended.elapsed());
     }
 
     /// A version 7 UUID of this time.
@@ -121,7 +131,8 @@ impl Shared {
     }
 }
 
-fn respond(request: &Request, variant: &Variant, outputs: &Arc<Vec<Tensor>>) -> ScoreResponse {
+fn respond(request: &Request, run: Run, outputs: &Arc<Vec<Tensor>>) -> ScoreResponse {
+    let variant = &run.variant;
     ScoreResponse {
         prediction_id: request.id,
         model: Arc::clone(&variant.model),
@@ -131,5 +142,6 @@ fn respond(request: &Request, variant: &Variant, outputs: &Arc<Vec<Tensor>>) -> 
         sticky: request.sticky,
         generation: request.endpoint.generation,
         outputs: Arc::clone(outputs),
+        run,
     }
 }

@@ -151,4 +151,9 @@ impl Desk {
     ) -> Result<ScoreResponse, Fault> {
         Ok(self.worker.borrow_mut().score(endpoint, request)?)
     }
+
+    /// Tells the statistics that the answer is encoded; once per answer.
+    pub(crate) fn delivered(&self, response: &ScoreResponse) {
+        self.worker.borrow().delivered(response);
+    }
 }

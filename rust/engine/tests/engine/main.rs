@@ -11,5 +11,6 @@ mod log_policy;
 mod restart;
 mod routing;
 mod shadows;
+mod statistics;
 mod support;
 mod swap;

@@ -1,6 +1,7 @@
 //! `ModelInfer`, the hot call: decoded and encoded by hand, scored on the thread that read it.
 
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue, Response};
@@ -26,6 +27,7 @@ pub(super) async fn infer(
     headers: &HeaderMap,
     body: Bytes,
 ) -> Result<Response<Answer>, Fault> {
+    let arrived = Instant::now();
     let request = ModelInferRequest::decode(frame::message(body)?)
         .map_err(|error| Fault::invalid(format!("the message is not a ModelInferRequest: {error}")))?;
     let endpoint = desk.plane.endpoint_version(&request.model_name, &request.model_version)?;
@@ -42,10 +44,12 @@ pub(super) async fn infer(
         routing_key: key.map_or_else(|| routing_key(&request.parameters), |key| Ok(Some(key)))?,
         headers: endpoint.met(|name| Some(headers.get(name)?.as_bytes())),
         event_time: event_time(&request.parameters)?,
+        arrived: Some(arrived),
         ..caller.request(batch)
     };
     let response = desk.score(&endpoint, asked).await?;
     let mut answer = frame::answer(&encode(&endpoint, request.id, &outputs, is_raw, &response))?;
+    desk.delivered(&response);
     let mut text = [0; uuid::fmt::Hyphenated::LENGTH];
     let id: &str = response.prediction_id.hyphenated().encode_lower(&mut text);
     if let Ok(id) = HeaderValue::from_str(id) {

@@ -17,6 +17,7 @@ mod tensor_json;
 mod tokens;
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
 use http::request::Parts;
@@ -129,6 +130,7 @@ async fn infer(
     version: &str,
     body: &Bytes,
 ) -> Result<Response<Answer>, Fault> {
+    let arrived = Instant::now();
     let asked = infer_request::decode(&endpoint.contract, body, json_length(&parts.headers)?)?;
     let request = ScoreRequest {
         client_id: asked.id.clone(),
@@ -136,10 +138,13 @@ async fn infer(
         routing_key: routing_key(&parts.headers, asked.parameters.routing_key.map(|key| key.0)),
         headers: endpoint.met(|name| Some(parts.headers.get(name)?.as_bytes())),
         event_time: asked.parameters.event_time,
+        arrived: Some(arrived),
         ..caller.request(asked.batch)
     };
     let response = desk.score(endpoint, request).await?;
-    Ok(named(infer_response::encode(endpoint, asked.id.as_deref(), &asked.outputs, &response)?, &response))
+    let answer = infer_response::encode(endpoint, asked.id.as_deref(), &asked.outputs, &response)?;
+    desk.delivered(&response);
+    Ok(named(answer, &response))
 }
 
 /// Rows by name, in JSON or Arrow; the answer is Arrow where that came or is asked for.
@@ -151,6 +156,7 @@ async fn score(
     media: Media,
     body: &Bytes,
 ) -> Result<Response<Answer>, Fault> {
+    let arrived = Instant::now();
     let asked = match media {
         Media::Arrow => arrow::decode(&endpoint.contract, body, desk.plane.limits.body)?.into(),
         Media::Json => score::decode(&endpoint.contract, body)?,
@@ -161,6 +167,7 @@ async fn score(
         routing_key: routing_key(&parts.headers, asked.routing_key),
         headers: endpoint.met(|name| Some(parts.headers.get(name)?.as_bytes())),
         event_time: asked.event_time,
+        arrived: Some(arrived),
         ..caller.request(asked.batch)
     };
     let response = desk.score(endpoint, request).await?;
@@ -170,6 +177,7 @@ async fn score(
     } else {
         score::encode(endpoint, asked.id.as_deref(), rows, &response)?
     };
+    desk.delivered(&response);
     Ok(named(answer, &response))
 }
 
