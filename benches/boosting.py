@@ -26,7 +26,7 @@ def boosting(cache: Path) -> Boosting:
     """Train the model, or take it from ``cache``."""
     rng = np.random.default_rng(0)
     reference = rng.normal(size=(3000, FEATURES)).astype(np.float32)
-    rows = rng.normal(size=(1024, FEATURES)).astype(np.float32)
+    rows = rng.normal(size=(4096, FEATURES)).astype(np.float32)
     if not cache.is_file():
         cache.parent.mkdir(parents=True, exist_ok=True)
         cache.write_bytes(_trained(reference))

@@ -1,10 +1,10 @@
-"""Two ways of doing the same, in turn, and the ratio of their figures."""
+"""Several ways of doing the same, in turn, and the ratios of their figures."""
 
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 
@@ -21,8 +21,8 @@ class Result:
     ratio_low: float
     ratio_high: float
     target: str
-    met: bool
-    details: dict[str, Any]
+    met: bool | None
+    details: dict[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """As it stands in the file of results."""
@@ -33,31 +33,33 @@ def interleaved(
     ours: Callable[[], float], theirs: Callable[[], float], rounds: int
 ) -> tuple[list[float], list[float]]:
     """The figures of ``rounds`` rounds, each measuring both; who is first changes from round to round."""
-    figures: tuple[list[float], list[float]] = ([], [])
+    figures = in_turn({"ours": ours, "theirs": theirs}, rounds)
+    return figures["ours"], figures["theirs"]
+
+
+def in_turn(sides: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, list[float]]:
+    """The figures of every side in ``rounds`` rounds; the order turns around from round to round."""
+    figures: dict[str, list[float]] = {name: [] for name in sides}
     for number in range(rounds):
-        order = ((0, ours), (1, theirs)) if number % 2 == 0 else ((1, theirs), (0, ours))
-        for side, measure in order:
-            figures[side].append(measure())
+        order = list(sides) if number % 2 == 0 else list(sides)[::-1]
+        for name in order:
+            figures[name].append(sides[name]())
     return figures
 
 
 def compare(
     name: str,
     unit: str,
-    figures: tuple[list[float], list[float]],
+    figures: tuple[Sequence[float], Sequence[float]],
     *,
     theirs_name: str,
     at_most: float | None = None,
     at_least: float | None = None,
     details: dict[str, Any] | None = None,
 ) -> Result:
-    """The result of a comparison, judged by the median ratio of its rounds."""
+    """The result of a comparison, judged by the median ratio of its rounds; without a bar it is only told."""
     ratios = [ours / theirs for ours, theirs in zip(*figures, strict=True)]
     ratio = statistics.median(ratios)
-    if at_most is not None:
-        target, met = f"at most {at_most:g}x", ratio <= at_most
-    else:
-        target, met = f"at least {at_least:g}x", at_least is None or ratio >= at_least
     return Result(
         name=name,
         unit=unit,
@@ -67,7 +69,27 @@ def compare(
         ratio=ratio,
         ratio_low=min(ratios),
         ratio_high=max(ratios),
-        target=target,
-        met=met,
+        target=bar(at_most, at_least, "x"),
+        met=judged(ratio, at_most, at_least),
         details=details or {},
     )
+
+
+def bar(at_most: float | None, at_least: float | None, unit: str) -> str:
+    """A bar in words."""
+    if at_most is not None:
+        return f"at most {at_most:g}{unit}"
+    return "" if at_least is None else f"at least {at_least:g}{unit}"
+
+
+def judged(value: float, at_most: float | None, at_least: float | None) -> bool | None:
+    """Whether a value meets its bar; None without one."""
+    if at_most is not None:
+        return value <= at_most
+    return None if at_least is None else value >= at_least
+
+
+def missing(name: str, theirs_name: str, reason: str) -> Result:
+    """A comparison that could not be made, and why."""
+    nan = float("nan")
+    return Result(name, "", nan, nan, theirs_name, nan, nan, nan, "", None, {"missing": reason})

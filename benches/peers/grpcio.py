@@ -1,27 +1,25 @@
-"""The peer: a grpcio.aio server with the Open Inference Protocol over onnxruntime. Prints its port.
+"""A grpcio.aio server with the Open Inference Protocol over onnxruntime.
 
-``python -m benches.peer MODEL.onnx``
+``python -m benches.peers.grpcio MODEL.onnx PORT``
 """
 
 from __future__ import annotations
 
 import asyncio
 import sys
-from pathlib import Path
 
-import grpc.aio
+import grpc.aio  # type: ignore[import-untyped]
 import numpy as np
-import onnxruntime
 from tritonclient.grpc import service_pb2, service_pb2_grpc
+
+from benches.peers.session import opened
 
 
 class Service(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: ignore[misc]
     """Decodes the tensor, runs the model on the event loop, encodes the answer; nothing else."""
 
-    def __init__(self, onnx: bytes) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        self._session = onnxruntime.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
+    def __init__(self, onnx: str) -> None:
+        self._session = opened(onnx)
 
     async def ModelInfer(  # noqa: N802
         self, request: service_pb2.ModelInferRequest, _: grpc.aio.ServicerContext
@@ -43,12 +41,9 @@ class Service(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: ignore[mi
 async def main() -> None:
     """Serve until the process is ended."""
     server = grpc.aio.server()
-    service_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(
-        Service(Path(sys.argv[1]).read_bytes()), server
-    )
-    port = server.add_insecure_port("127.0.0.1:0")
+    service_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(Service(sys.argv[1]), server)
+    server.add_insecure_port(f"127.0.0.1:{sys.argv[2]}")
     await server.start()
-    print(port, flush=True)
     await server.wait_for_termination()
 
 
