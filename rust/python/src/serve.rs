@@ -108,7 +108,8 @@ impl Fault for ServeError {
                 ServerError::Address { .. }
                 | ServerError::Listen { .. }
                 | ServerError::Control(_)
-                | ServerError::NodeKey => "SettingsError",
+                | ServerError::NodeKey
+                | ServerError::Seconds { .. } => "SettingsError",
                 ServerError::Worker { .. } | ServerError::Thread(_) => "InternalError",
             },
             Self::Panicked => "InternalError",

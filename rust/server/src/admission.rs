@@ -6,8 +6,9 @@ use http::HeaderMap;
 use tidegate_engine::{Priority, ScoreRequest};
 use tidegate_model::Batch;
 
+use crate::access::{Identity, Named};
 use crate::fault::Fault;
-use crate::plane::Plane;
+use crate::plane::Desk;
 
 /// What a call needs its caller to be allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +23,18 @@ pub(crate) enum Right {
     Feedback,
 }
 
+impl Right {
+    /// What somebody wants who needs it.
+    pub(crate) const fn verb(self) -> &'static str {
+        match self {
+            Self::Open => "ask for its health",
+            Self::Look => "see what is served here",
+            Self::Score => "score",
+            Self::Feedback => "tell outcomes",
+        }
+    }
+}
+
 /// A request's sender, let in.
 #[derive(Clone, Debug)]
 pub(crate) struct Caller {
@@ -34,6 +47,14 @@ pub(crate) struct Caller {
 }
 
 impl Caller {
+    fn of(identity: &Identity) -> Self {
+        Self {
+            principal: Arc::clone(&identity.name),
+            may_pin: identity.rights.has(Named::Pin),
+            deadline: None,
+        }
+    }
+
     /// A request of this caller, without routing key, version or event time.
     pub(crate) fn request(&self, batch: Batch) -> ScoreRequest {
         ScoreRequest {
@@ -47,13 +68,15 @@ impl Caller {
 
 /// Lets a request in, or says why not. `endpoint` is the one it names, if any.
 ///
-/// The port is open to the loopback principal `local`.
-#[expect(clippy::unnecessary_wraps, reason = "keys are refused here")]
+/// What is open to all is not asked for a key, so that a health check never fails for one.
 pub(crate) fn admit(
-    _plane: &Plane,
-    _headers: &HeaderMap,
-    _right: Right,
+    desk: &Desk,
+    headers: &HeaderMap,
+    right: Right,
     _endpoint: Option<&str>,
 ) -> Result<Caller, Fault> {
-    Ok(Caller { principal: "local".into(), may_pin: true, deadline: None })
+    if right == Right::Open {
+        return Ok(Caller { principal: "".into(), may_pin: false, deadline: None });
+    }
+    desk.plane.access.admit(&desk.peer, headers, right).map(|identity| Caller::of(&identity))
 }

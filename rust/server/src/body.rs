@@ -86,7 +86,7 @@ pub(crate) async fn read(
         Ok(Err(fault)) => Err(fault),
         Err(_) => Err(Fault::new(
             ErrorKind::DeadlineExceeded,
-            format!("the body did not come within {} s", limits.body_time.as_secs()),
+            format!("the body did not come within {} s", limits.body_time.as_secs_f64()),
         )),
     }
 }

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -19,6 +20,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::body::Answer;
 use crate::first_bytes::FirstBytes;
+use crate::peer::Peer;
 
 /// Streams that one HTTP/2 connection may have open.
 const STREAMS: u32 = 128;
@@ -45,6 +47,7 @@ impl<F: Future<Output = ()> + 'static> Executor<F> for Local {
 /// An accepted connection; counted until it is dropped.
 pub(crate) struct Accepted {
     stream: std::net::TcpStream,
+    address: IpAddr,
     held: Held,
 }
 
@@ -59,9 +62,14 @@ impl Drop for Held {
 
 impl Accepted {
     /// Counts the connection in `held`; `None` when `limit` are held already.
-    pub(crate) fn new(stream: std::net::TcpStream, held: &Arc<AtomicUsize>, limit: usize) -> Option<Self> {
+    pub(crate) fn new(
+        stream: std::net::TcpStream,
+        address: IpAddr,
+        held: &Arc<AtomicUsize>,
+        limit: usize,
+    ) -> Option<Self> {
         let before = held.fetch_add(1, Ordering::Relaxed);
-        let counted = Self { stream, held: Held(Arc::clone(held)) };
+        let counted = Self { stream, address, held: Held(Arc::clone(held)) };
         (before < limit).then_some(counted)
     }
 }
@@ -83,24 +91,25 @@ impl Drop for Open {
 }
 
 /// Serves what comes through `accepted` until its senders are gone, then lets requests in flight end. Returns how many
-/// connections were cut at the deadline. Runs within a `LocalSet`.
-pub(crate) async fn serve<H, F>(
+/// connections were cut at the deadline. `handlers` makes what answers one peer. Runs within a `LocalSet`.
+pub(crate) async fn serve<P, H, F>(
     mut accepted: UnboundedReceiver<Accepted>,
     header_time: Duration,
     drain: Duration,
-    handler: H,
+    handlers: P,
 ) -> usize
 where
-    H: Fn(Request<Incoming>) -> F + Clone + 'static,
+    P: Fn(Peer) -> H,
+    H: Fn(Request<Incoming>) -> F + 'static,
     F: Future<Output = Response<Answer>> + 'static,
 {
     let builder = builder(header_time);
     let graceful = GracefulShutdown::new();
     let open = Rc::new(Cell::new(0));
-    while let Some(Accepted { stream, held }) = accepted.recv().await {
+    while let Some(Accepted { stream, address, held }) = accepted.recv().await {
         let Ok(stream) = TcpStream::from_std(stream) else { continue };
         let stream = FirstBytes::within(stream, header_time);
-        let handler = handler.clone();
+        let handler = handlers(Peer::at(address));
         let service = service_fn(move |request| {
             let answer = handler(request);
             async move { Ok::<_, Infallible>(answer.await) }

@@ -37,6 +37,14 @@ pub enum ServerError {
     /// The node key has characters that no header can carry.
     #[error("the node key must be printable ASCII")]
     NodeKey,
+    /// A setting is no time.
+    #[error("{name} is {value}; expected seconds, 0 or more")]
+    Seconds {
+        /// The setting.
+        name: &'static str,
+        /// What came.
+        value: f64,
+    },
     /// The engine has no free worker for a thread.
     #[error("the engine can't serve {threads} threads: {source}")]
     Worker {

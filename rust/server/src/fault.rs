@@ -3,10 +3,17 @@
 use std::error::Error;
 use std::fmt::Write as _;
 
+use http::header::{HeaderName, WWW_AUTHENTICATE};
+use http::{HeaderMap, HeaderValue};
 use tidegate_engine::{EngineError, FeedbackError};
 use tidegate_model::InputError;
 
 use crate::ErrorKind;
+use crate::access::Refusal;
+
+const RATELIMIT_LIMIT: HeaderName = HeaderName::from_static("ratelimit-limit");
+const RATELIMIT_REMAINING: HeaderName = HeaderName::from_static("ratelimit-remaining");
+const RATELIMIT_RESET: HeaderName = HeaderName::from_static("ratelimit-reset");
 
 /// A failed request: its kind, the text for the client and what only the log may know.
 #[derive(Debug)]
@@ -15,11 +22,13 @@ pub(crate) struct Fault {
     /// Names what was expected and what came; no paths, no addresses.
     pub(crate) message: String,
     cause: Option<String>,
+    /// The limit that was reached.
+    pub(crate) refusal: Option<Refusal>,
 }
 
 impl Fault {
     pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), cause: None }
+        Self { kind, message: message.into(), cause: None, refusal: None }
     }
 
     pub(crate) fn invalid(message: impl Into<String>) -> Self {
@@ -41,6 +50,30 @@ impl Fault {
     /// An error that is nobody's request's fault.
     pub(crate) fn internal(error: &dyn Error) -> Self {
         Self::new(ErrorKind::Internal, "the server failed to answer; its log has the cause").because(error)
+    }
+
+    /// Names the limit that was reached.
+    pub(crate) fn limited(mut self, refusal: Refusal) -> Self {
+        self.refusal = Some(refusal);
+        self
+    }
+
+    /// What the answer's headers say beside the status, in both transports.
+    pub(crate) fn headers(&self, headers: &mut HeaderMap) {
+        if self.kind == ErrorKind::Unauthenticated {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if let Some(Refusal { limit, reset }) = self.refusal {
+            headers.insert(RATELIMIT_LIMIT, HeaderValue::from(limit));
+            headers.insert(RATELIMIT_REMAINING, HeaderValue::from(0));
+            headers.insert(RATELIMIT_RESET, HeaderValue::from(reset));
+        }
+    }
+
+    /// After how many seconds it makes sense to try again.
+    pub(crate) fn retry_after(&self) -> Option<u64> {
+        let usual = self.kind.codes().retry_after.map(u64::from);
+        self.refusal.map(|refusal| refusal.reset).or(usual)
     }
 
     /// Writes the log line of a failure that an operator should see.

@@ -39,8 +39,9 @@ pub(crate) fn failed(fault: &Fault, asked: &HeaderMap, allow: Option<&'static st
     let mut response = bytes(serde_json::to_vec(&body).unwrap_or_default(), JSON);
     *response.status_mut() = codes.http;
     let headers = response.headers_mut();
-    if let Some(seconds) = codes.retry_after {
-        headers.insert(RETRY_AFTER, HeaderValue::from(u16::from(seconds)));
+    fault.headers(headers);
+    if let Some(seconds) = fault.retry_after() {
+        headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
     }
     if let Some(verb) = allow {
         headers.insert(ALLOW, HeaderValue::from_static(verb));

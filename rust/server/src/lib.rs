@@ -3,6 +3,7 @@
 //! [`Server::bind`] checks the settings and opens the ports, [`Server::run`] serves until the [`Stop`] fires. The way of a
 //! request: a connection's thread decodes (`rest` or `grpc`), calls the `plane`, encodes; it never changes threads.
 
+mod access;
 mod admin;
 mod admission;
 mod arrow;
@@ -19,18 +20,21 @@ mod generated;
 mod grpc;
 mod http_answer;
 mod listen;
+mod peer;
 mod plane;
 mod raw;
 mod readiness;
 mod request_id;
 mod rest;
+mod secret;
 mod server;
 mod stop;
 mod tensor_header;
 mod weave;
 
-pub use config::{NodeKey, ServerConfig};
+pub use config::{LimitsConfig, ServerConfig};
 pub use error::ServerError;
 pub use error_kind::{Codes, ErrorKind};
+pub use secret::Secret;
 pub use server::{Addresses, Report, Server, run};
 pub use stop::{Stop, Stopper, stop};

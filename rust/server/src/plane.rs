@@ -1,13 +1,16 @@
 //! The data plane, as both transports call it: domain types in, domain types or a fault out.
 
 use std::cell::RefCell;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use tidegate_engine::{Deployment, Endpoint, Engine, Label, ScoreRequest, ScoreResponse, Worker};
 use tokio::sync::oneshot;
 
 use crate::ErrorKind;
+use crate::access::Access;
 use crate::fault::Fault;
+use crate::peer::Peer;
 use crate::readiness::{Phase, Readiness};
 
 /// The server's name in its metadata.
@@ -31,6 +34,7 @@ pub(crate) struct Plane {
     pub(crate) engine: Arc<Engine>,
     pub(crate) readiness: Readiness,
     pub(crate) limits: Limits,
+    pub(crate) access: Access,
 }
 
 /// What a request may cost before anything is known about it.
@@ -43,8 +47,8 @@ pub(crate) struct Limits {
 }
 
 impl Plane {
-    pub(crate) fn new(engine: Arc<Engine>, limits: Limits) -> Self {
-        Self { engine, readiness: Readiness::new(), limits }
+    pub(crate) const fn new(engine: Arc<Engine>, limits: Limits, access: Access) -> Self {
+        Self { engine, readiness: Readiness::new(), limits, access }
     }
 
     /// Fails unless requests are answered.
@@ -131,15 +135,16 @@ fn known_endpoints(deployment: &Deployment) -> String {
     if names.is_empty() { "is none".into() } else { format!("are: {}", names.join(", ")) }
 }
 
-/// One transport thread's share: the plane, and the worker that only this thread uses.
+/// What one connection's requests work with: the plane, the worker that only this thread uses, who is connected.
 pub(crate) struct Desk {
     pub(crate) plane: Arc<Plane>,
-    worker: RefCell<Worker>,
+    worker: Rc<RefCell<Worker>>,
+    pub(crate) peer: Peer,
 }
 
 impl Desk {
-    pub(crate) const fn new(plane: Arc<Plane>, worker: Worker) -> Self {
-        Self { plane, worker: RefCell::new(worker) }
+    pub(crate) fn new(plane: Arc<Plane>, worker: Rc<RefCell<Worker>>, peer: Peer) -> Self {
+        Self { plane, worker, peer }
     }
 
     /// Scores one request. The worker is never held over an await.

@@ -1,6 +1,8 @@
 //! The whole server: reads its settings, binds, serves, drains, reports.
 
+use std::cell::RefCell;
 use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -12,8 +14,9 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::LocalSet;
 
+use crate::access::Access;
 use crate::connections::{self, Accepted};
-use crate::follower::{Control, Follower, Shelf};
+use crate::follower::{Control, Follower, Keys, Shelf};
 use crate::listen::listen;
 use crate::plane::{Desk, Limits, Plane};
 use crate::readiness::Phase;
@@ -82,8 +85,9 @@ impl Server {
             data: data.local_addr().map_err(ServerError::Thread)?,
             admin: admin.local_addr().map_err(ServerError::Thread)?,
         };
-        let limits = Limits { body: config.body_limit, body_time: Duration::from_secs(config.body_seconds) };
-        let plane = Arc::new(Plane::new(engine, limits));
+        let limits =
+            Limits { body: config.body_limit, body_time: seconds("body_seconds", config.body_seconds)? };
+        let plane = Arc::new(Plane::new(engine, limits, Access::new(&config)));
         Ok(Self { config, plane, workers, control, data, admin, addresses })
     }
 
@@ -100,7 +104,7 @@ impl Server {
     pub fn run(self, stop: Stop) -> Result<Report, ServerError> {
         let runtime = runtime()?;
         let drain = Duration::from_secs(self.config.drain_seconds);
-        let header_time = Duration::from_secs(self.config.header_seconds);
+        let header_time = seconds("header_seconds", self.config.header_seconds)?;
         let mut senders = Vec::with_capacity(self.workers.len());
         let mut threads = Vec::with_capacity(self.workers.len());
         for (index, worker) in self.workers.into_iter().enumerate() {
@@ -141,7 +145,7 @@ impl Life {
         let data_accept = tokio::task::spawn_local(accept(data, senders, self.config.connections));
         let following = tokio::task::spawn_local(load_and_follow(
             Arc::clone(&self.plane),
-            Shelf::of_home(&self.config.home),
+            self.config.home.clone(),
             self.control,
         ));
         stop.wait().await;
@@ -174,26 +178,29 @@ impl Life {
     ) -> (tokio::task::JoinHandle<()>, tokio::task::JoinHandle<usize>) {
         let (sender, accepted) = unbounded_channel();
         let plane = Arc::clone(&self.plane);
-        let handler = move |request| {
-            let answer = admin::answer(&plane, &request);
-            std::future::ready(answer)
+        let handlers = move |_| {
+            let plane = Arc::clone(&plane);
+            move |request| std::future::ready(admin::answer(&plane, &request))
         };
-        let serve = connections::serve(accepted, self.header_time, ADMIN_DRAIN, handler);
+        let serve = connections::serve(accepted, self.header_time, ADMIN_DRAIN, handlers);
         let accept = accept(listener, vec![sender], self.config.connections);
         (tokio::task::spawn_local(accept), tokio::task::spawn_local(serve))
     }
 }
 
 /// Loads what is on disk, says that the server is ready, then follows control if there is one.
-async fn load_and_follow(plane: Arc<Plane>, shelf: Shelf, control: Option<Control>) {
+async fn load_and_follow(plane: Arc<Plane>, home: PathBuf, control: Option<Control>) {
     let engine = Arc::clone(&plane.engine);
+    let shelf = Shelf::of_home(&home);
     let disk = shelf.clone();
     let restored = tokio::task::spawn_blocking(move || disk.restore(&engine)).await.unwrap_or(0);
+    let keys = Keys::restore(Arc::clone(&plane), &home);
     plane.readiness.advance(Phase::Ready);
     tracing::info!(generation = restored, "ready");
     if let Some(control) = control {
         let engine = Arc::clone(&plane.engine);
-        Follower { engine, shelf, control, generation: restored }.follow().await;
+        let deployments = Follower { engine, shelf, control: control.clone(), generation: restored };
+        tokio::join!(deployments.follow(), keys.follow(control));
     }
 }
 
@@ -202,12 +209,12 @@ async fn accept(listener: tokio::net::TcpListener, senders: Vec<UnboundedSender<
     let held = Arc::new(AtomicUsize::new(0));
     for sender in senders.iter().cycle() {
         let stream = loop {
-            match listener.accept().await.and_then(|(stream, _)| {
+            match listener.accept().await.and_then(|(stream, peer)| {
                 stream.set_nodelay(true)?;
-                stream.into_std()
+                Ok((stream.into_std()?, peer.ip()))
             }) {
-                Ok(stream) => {
-                    if let Some(stream) = Accepted::new(stream, &held, limit) {
+                Ok((stream, address)) => {
+                    if let Some(stream) = Accepted::new(stream, address, &held, limit) {
                         break stream;
                     }
                     tracing::debug!(limit, "a connection over the limit was closed");
@@ -235,20 +242,29 @@ fn serving_thread(
     let runtime = runtime()?;
     let serve = move || {
         let services = Rc::new(grpc::Services::new(&plane));
-        let desk = Rc::new(Desk::new(plane, worker));
-        let handler = move |request: http::Request<hyper::body::Incoming>| {
-            let (desk, services) = (Rc::clone(&desk), Rc::clone(&services));
-            async move {
-                if grpc::speaks(request.headers()) {
-                    grpc::answer(&desk, &services, request).await
-                } else {
-                    rest::answer(&desk, request).await
+        let worker = Rc::new(RefCell::new(worker));
+        let handlers = move |peer| {
+            let desk = Rc::new(Desk::new(Arc::clone(&plane), Rc::clone(&worker), peer));
+            let services = Rc::clone(&services);
+            move |request: http::Request<hyper::body::Incoming>| {
+                let (desk, services) = (Rc::clone(&desk), Rc::clone(&services));
+                async move {
+                    if grpc::speaks(request.headers()) {
+                        grpc::answer(&desk, &services, request).await
+                    } else {
+                        rest::answer(&desk, request).await
+                    }
                 }
             }
         };
-        LocalSet::new().block_on(&runtime, connections::serve(accepted, header_time, drain, handler))
+        LocalSet::new().block_on(&runtime, connections::serve(accepted, header_time, drain, handlers))
     };
     std::thread::Builder::new().name(format!("tidegate-{index}")).spawn(serve).map_err(ServerError::Thread)
+}
+
+/// A setting in seconds; refuses what is no time.
+fn seconds(name: &'static str, value: f64) -> Result<Duration, ServerError> {
+    Duration::try_from_secs_f64(value).map_err(|_| ServerError::Seconds { name, value })
 }
 
 fn runtime() -> Result<Runtime, ServerError> {

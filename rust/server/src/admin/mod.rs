@@ -8,6 +8,7 @@ use serde::Serialize;
 use tidegate_engine::Status;
 
 use crate::ErrorKind;
+use crate::access::Counted;
 use crate::body::Answer;
 use crate::fault::Fault;
 use crate::http_answer;
@@ -28,6 +29,8 @@ struct Process {
     pid: u32,
     server_version: &'static str,
     ready: bool,
+    /// Requests that were refused for who asked, since the start.
+    denied: Vec<Counted>,
     #[serde(flatten)]
     engine: Status,
 }
@@ -78,6 +81,7 @@ fn dispatch(plane: &Plane, request: &Request<Incoming>) -> Result<Response<Answe
             pid: std::process::id(),
             server_version: plane::VERSION,
             ready: plane.ready().is_ok(),
+            denied: plane.access.denials(),
             engine: plane.engine.status(),
         }),
     }

@@ -18,8 +18,9 @@ const WAIT_SECONDS: u64 = 20;
 const GRACE: Duration = Duration::from_secs(10);
 /// Time for one artifact.
 const ARTIFACT_TIME: Duration = Duration::from_mins(5);
-/// Bytes of a deployment and of an artifact.
+/// Bytes of a deployment, of a key table and of an artifact.
 const DEPLOYMENT_LIMIT: usize = 64 << 20;
+const KEYS_LIMIT: usize = 64 << 20;
 const ARTIFACT_LIMIT: usize = 2 << 30;
 
 /// Control, as a server sees it.
@@ -62,8 +63,8 @@ impl Control {
             return Err(ServerError::Control(address.clone()));
         }
         let key = config.node_key.as_ref().map(|key| {
-            let mut value = HeaderValue::from_str(&format!("Bearer {}", key.secret()))
-                .map_err(|_| ServerError::NodeKey)?;
+            let mut value =
+                HeaderValue::from_str(&format!("Bearer {}", key.text())).map_err(|_| ServerError::NodeKey)?;
             value.set_sensitive(true);
             Ok(value)
         });
@@ -74,13 +75,24 @@ impl Control {
     /// The newest deployment after `generation`, or `None` when there is none for a while.
     pub(crate) async fn deployment(&self, generation: u64) -> Result<Option<Bytes>, ControlError> {
         let path = format!("/v1/deployment?after={generation}&wait={WAIT_SECONDS}");
+        self.newer(path, DEPLOYMENT_LIMIT).await
+    }
+
+    /// The answer of a question that control holds open while it has nothing to say.
+    async fn newer(&self, path: String, limit: usize) -> Result<Option<Bytes>, ControlError> {
         let time = Duration::from_secs(WAIT_SECONDS) + GRACE;
-        let (status, body) = self.get(&path, time, DEPLOYMENT_LIMIT).await?;
+        let (status, body) = self.get(&path, time, limit).await?;
         match status {
             StatusCode::OK => Ok(Some(body)),
             StatusCode::NO_CONTENT => Ok(None),
             status => Err(ControlError::Status { path, status }),
         }
+    }
+
+    /// The key table, if it is another one than that with the digest `known`, or `None` when it stays so for a while.
+    pub(crate) async fn keys(&self, known: &str) -> Result<Option<Bytes>, ControlError> {
+        let path = format!("/v1/scoring-keys?known={known}&wait={WAIT_SECONDS}");
+        self.newer(path, KEYS_LIMIT).await
     }
 
     /// The bytes of a digest, unverified.
@@ -122,12 +134,12 @@ impl Control {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::NodeKey;
+    use crate::Secret;
 
     fn of(address: &str, key: &str) -> Result<Option<Control>, ServerError> {
         Control::of(&ServerConfig {
             control: Some(address.into()),
-            node_key: Some(NodeKey::new(key)),
+            node_key: Some(Secret::new(key)),
             ..ServerConfig::new("/h")
         })
     }

@@ -1,6 +1,8 @@
-//! Follows control: fetches each new deployment and what it names, verifies, installs, keeps it on disk.
+//! Follows control: fetches each new deployment and what it names, verifies, installs, keeps it on disk; and so the key
+//! table.
 
 mod control;
+mod keys;
 mod shelf;
 
 use std::collections::BTreeSet;
@@ -12,6 +14,7 @@ use tidegate_engine::{ArtifactError, Artifacts, DeploymentSpec, Engine, InstallE
 
 pub(crate) use control::Control;
 use control::ControlError;
+pub(crate) use keys::Keys;
 pub(crate) use shelf::Shelf;
 
 /// Time to the next try after a failure, doubled up to the longest.

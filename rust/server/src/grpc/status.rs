@@ -21,8 +21,9 @@ pub(super) fn status(fault: &Fault, asked: &HeaderMap) -> Status {
     let codes = fault.kind.codes();
     let mut metadata = HeaderMap::new();
     metadata.insert(REQUEST_ID, id);
-    if let Some(seconds) = codes.retry_after {
-        metadata.insert(PUSHBACK, HeaderValue::from(u32::from(seconds) * 1000));
+    fault.headers(&mut metadata);
+    if let Some(seconds) = fault.retry_after() {
+        metadata.insert(PUSHBACK, HeaderValue::from(seconds.saturating_mul(1000)));
     }
     Status::with_metadata(codes.grpc, fault.message.as_str(), MetadataMap::from_headers(metadata))
 }

@@ -83,7 +83,7 @@ async fn dispatch(
     body: Incoming,
 ) -> Result<Response<Answer>, Fault> {
     let plane = &desk.plane;
-    let caller = admission::admit(plane, &parts.headers, call.right(), call.endpoint())?;
+    let caller = admission::admit(desk, &parts.headers, call.right(), call.endpoint())?;
     match call {
         Call::Live => http_answer::json(&Live { live: true }),
         Call::Ready => {

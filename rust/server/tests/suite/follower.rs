@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use tidegate_engine::{ArtifactFiles, DeploymentSpec, digest};
-use tidegate_server::NodeKey;
+use tidegate_server::Secret;
 
 use crate::support::control::{FakeControl, KEY};
 use crate::support::home::{Home, MODELS, deployment};
@@ -16,7 +16,7 @@ async fn follow(home: &Home, control: &FakeControl) -> Running {
     let url = control.url();
     Running::start(home.path(), |config| {
         config.control = Some(url);
-        config.node_key = Some(NodeKey::new(KEY));
+        config.node_key = Some(Secret::new(KEY));
     })
     .await
 }

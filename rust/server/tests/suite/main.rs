@@ -6,6 +6,7 @@
     reason = "a test that meets the unexpected ends"
 )]
 
+mod access;
 mod admin;
 mod arrow;
 mod coding;

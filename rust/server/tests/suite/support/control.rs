@@ -21,6 +21,7 @@ pub(crate) const KEY: &str = "tg_node_secret";
 pub(crate) struct FakeControl {
     pub(crate) address: SocketAddr,
     deployments: watch::Sender<Option<(u64, Bytes)>>,
+    keys: watch::Sender<Option<Bytes>>,
     state: Arc<State>,
 }
 
@@ -35,24 +36,32 @@ impl FakeControl {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (deployments, newest) = watch::channel(None);
+        let (keys, table) = watch::channel(None);
         let state = Arc::new(State::default());
         let shared = Arc::clone(&state);
         tokio::spawn(async move {
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
-                let (newest, shared) = (newest.clone(), Arc::clone(&shared));
-                let service = service_fn(move |request| answer(request, newest.clone(), Arc::clone(&shared)));
+                let (newest, table, shared) = (newest.clone(), table.clone(), Arc::clone(&shared));
+                let service = service_fn(move |request| {
+                    answer(request, newest.clone(), table.clone(), Arc::clone(&shared))
+                });
                 tokio::spawn(
                     hyper::server::conn::http1::Builder::new()
                         .serve_connection(TokioIo::new(stream), service),
                 );
             }
         });
-        Self { address, deployments, state }
+        Self { address, deployments, keys, state }
     }
 
     pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// Hands out a key table.
+    pub(crate) fn hand_out(&self, table: &str) {
+        self.keys.send_replace(Some(Bytes::copy_from_slice(table.as_bytes())));
     }
 
     pub(crate) fn hold(&self, bytes: &str) {
@@ -82,6 +91,7 @@ impl FakeControl {
 async fn answer(
     request: Request<Incoming>,
     mut newest: watch::Receiver<Option<(u64, Bytes)>>,
+    mut keys: watch::Receiver<Option<Bytes>>,
     state: Arc<State>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     let path = request.uri().path().to_owned();
@@ -96,6 +106,18 @@ async fn answer(
             Some(bytes) => reply(StatusCode::OK, bytes.clone()),
             None => reply(StatusCode::NOT_FOUND, Bytes::new()),
         });
+    }
+    if path == "/v1/scoring-keys" {
+        let known = request
+            .uri()
+            .query()
+            .and_then(|query| query.split('&').find_map(|pair| pair.strip_prefix("known=")));
+        let other = |held: &Option<Bytes>| held.as_ref().is_some_and(|bytes| Some(&*digest(bytes)) != known);
+        let found = keys.wait_for(other).await.ok().and_then(|held| held.clone());
+        return Ok(found.map_or_else(
+            || reply(StatusCode::NO_CONTENT, Bytes::new()),
+            |bytes| reply(StatusCode::OK, bytes),
+        ));
     }
     let after = request.uri().query().and_then(|query| {
         let pair = query.split('&').find_map(|pair| pair.strip_prefix("after="))?;

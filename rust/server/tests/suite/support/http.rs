@@ -7,6 +7,7 @@ use http::{HeaderMap, Method, Request};
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
 #[derive(Debug)]
@@ -42,6 +43,20 @@ pub(crate) async fn call(
     body: Bytes,
 ) -> Reply {
     let stream = TcpStream::connect(address).await.unwrap();
+    call_over(stream, method, path, headers, body).await
+}
+
+/// As [`call`], over a connection that is open already.
+pub(crate) async fn call_over<S>(
+    stream: S,
+    method: Method,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: Bytes,
+) -> Reply
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
     let driver = tokio::spawn(connection);
     let mut request = Request::builder().method(method).uri(path).header("host", "tidegate");

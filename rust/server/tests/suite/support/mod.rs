@@ -1,8 +1,10 @@
 //! What the tests share: fake models, a home, a running server, clients.
 
 pub(crate) mod control;
+pub(crate) mod grpc_call;
 pub(crate) mod home;
 pub(crate) mod http;
+pub(crate) mod keys;
 pub(crate) mod scorer;
 pub(crate) mod server;
 

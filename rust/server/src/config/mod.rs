@@ -1,12 +1,16 @@
 //! Settings of the server, as one struct.
 
-use std::fmt;
+mod limits;
+
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::Secret;
+pub use limits::LimitsConfig;
+
 /// Settings of a server; unknown names are refused.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ServerConfig {
     /// The home; `deployments/` and `artifacts/` are read and kept in it.
@@ -22,7 +26,16 @@ pub struct ServerConfig {
     pub control: Option<String>,
     /// What the server shows to control.
     #[serde(default)]
-    pub node_key: Option<NodeKey>,
+    pub node_key: Option<Secret>,
+    /// What the MACs of API keys are made with; without it no key is good.
+    #[serde(default)]
+    pub pepper: Option<Secret>,
+    /// Whether requests must show a key or a certificate.
+    #[serde(default)]
+    pub require_keys: bool,
+    /// How often a principal may ask.
+    #[serde(default)]
+    pub limits: LimitsConfig,
     /// Threads that answer requests; 0 is one per core.
     #[serde(default)]
     pub threads: usize,
@@ -31,10 +44,10 @@ pub struct ServerConfig {
     pub body_limit: usize,
     /// Seconds in which a body must come in.
     #[serde(default = "body_seconds")]
-    pub body_seconds: u64,
+    pub body_seconds: f64,
     /// Seconds in which an HTTP/1 header must come in; the wait for a next request on a kept connection counts.
     #[serde(default = "header_seconds")]
-    pub header_seconds: u64,
+    pub header_seconds: f64,
     /// Connections held at once; one more is closed at once.
     #[serde(default = "connections")]
     pub connections: usize,
@@ -55,12 +68,12 @@ const fn body_limit() -> usize {
     4 << 20
 }
 
-const fn body_seconds() -> u64 {
-    10
+const fn body_seconds() -> f64 {
+    10.0
 }
 
-const fn header_seconds() -> u64 {
-    75
+const fn header_seconds() -> f64 {
+    75.0
 }
 
 const fn connections() -> usize {
@@ -81,6 +94,9 @@ impl ServerConfig {
             admin: admin(),
             control: None,
             node_key: None,
+            pepper: None,
+            require_keys: false,
+            limits: LimitsConfig::default(),
             threads: 0,
             body_limit: body_limit(),
             body_seconds: body_seconds(),
@@ -97,28 +113,6 @@ impl ServerConfig {
             0 => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
             threads => threads,
         }
-    }
-}
-
-/// The key that a server shows to control; never shown to a log.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct NodeKey(String);
-
-impl NodeKey {
-    /// A key.
-    pub fn new(key: impl Into<String>) -> Self {
-        Self(key.into())
-    }
-
-    pub(crate) fn secret(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for NodeKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("NodeKey(…)")
     }
 }
 
