@@ -1,0 +1,12 @@
+//! A reference profile, as it comes from an artifact.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use tidegate_drift::ReferenceProfile;
+
+fuzz_target!(|bytes: &[u8]| {
+    if let Ok(profile) = ReferenceProfile::from_ipc(bytes) {
+        let written = profile.to_ipc().expect("what was read can be written");
+        assert_eq!(ReferenceProfile::from_ipc(&written).expect("and read again"), profile);
+    }
+});
