@@ -129,6 +129,14 @@ pub enum EngineError {
         /// The version.
         version: String,
     },
+    /// Nobody waits for the answer any more; the model was not asked.
+    #[error("the deadline passed before version {version} of endpoint '{endpoint}' could score the request")]
+    Expired {
+        /// The endpoint.
+        endpoint: String,
+        /// The version.
+        version: String,
+    },
     /// A thread of the engine has ended.
     #[error("the engine is shut down")]
     Stopped,

@@ -122,6 +122,8 @@ impl Installer<'_> {
             .transpose()
             .map_err(mismatch)?;
         let threads = self.shared.threads();
+        let meter = lock(&self.shared.observers).meter(&endpoint.name, &spec.digest, threads);
+        let line = lock(&self.shared.observers).line(&endpoint.name, &spec.digest);
         Ok(Variant {
             model: spec.model.as_str().into(),
             version: spec.version.as_str().into(),
@@ -133,7 +135,8 @@ impl Installer<'_> {
             loaded,
             wiring,
             drift,
-            meter: lock(&self.shared.observers).meter(&endpoint.name, &spec.digest, threads),
+            meter,
+            line,
         })
     }
 

@@ -19,6 +19,7 @@ mod install;
 mod key;
 mod label;
 mod labels;
+mod lanes;
 mod log;
 mod meter;
 mod observers;
@@ -65,6 +66,6 @@ pub use rule::{HeadersMet, RuleError, RuleSpec};
 pub use snapshot::{Deployment, Endpoint, Variant};
 pub use stats::{BatchStats, DURATION_BOUNDS_US, VariantStats};
 pub use status::{
-    EndpointStatus, FailedInstall, LabelStatus, LogStatus, ShadowStatus, Status, VariantStatus,
+    EndpointStatus, FailedInstall, LabelStatus, LaneStatus, LogStatus, ShadowStatus, Status, VariantStatus,
 };
 pub use worker::Worker;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::Deployment;
+use crate::lanes::Line;
 use crate::meter::Meter;
 use crate::pane::{Pane, PaneOwner};
 use crate::tap::Tap;
@@ -33,6 +34,7 @@ pub(crate) struct Closed {
 pub(crate) struct Observers {
     taps: HashMap<TapKey, (Arc<Tap>, PaneOwner)>,
     meters: HashMap<(String, String), Arc<Meter>>,
+    lines: HashMap<(String, String), Arc<Line>>,
     logs: HashMap<String, Arc<EndpointLog>>,
     retired: Vec<Arc<Deployment>>,
     unsaved: HashSet<String>,
@@ -51,6 +53,10 @@ impl Observers {
     pub(crate) fn meter(&mut self, endpoint: &str, digest: &str, threads: usize) -> Arc<Meter> {
         let key = (endpoint.to_owned(), digest.to_owned());
         Arc::clone(self.meters.entry(key).or_insert_with(|| Arc::new(Meter::new(threads))))
+    }
+
+    pub(crate) fn line(&mut self, endpoint: &str, digest: &str) -> Arc<Line> {
+        Arc::clone(self.lines.entry((endpoint.to_owned(), digest.to_owned())).or_default())
     }
 
     pub(crate) fn log(&mut self, endpoint: &str) -> Arc<EndpointLog> {

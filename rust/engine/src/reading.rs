@@ -53,6 +53,7 @@ fn variant_status(variant: &Variant) -> VariantStatus {
         rows: sum.rows,
         requests: sum.requests,
         errors: sum.errors,
+        lane: variant.line.status(),
     }
 }
 

@@ -22,9 +22,9 @@ pub(crate) fn score(
     request: &Request,
     variant: &Variant,
     arrived: Option<Instant>,
+    began: Instant,
 ) -> Result<Scored, EngineError> {
     let batch = &request.batch;
-    let began = Instant::now();
     let scored = run(&request.endpoint, variant, batch);
     let ended = Instant::now();
     let arrived = arrived.unwrap_or(began);

@@ -86,7 +86,8 @@ impl Shadow {
         let others = endpoint.routing.watchers.iter().filter(|&&index| index != request.variant);
         for variant in others.filter_map(|&index| endpoint.variants.get(index)) {
             let (role, scored) = if variant.shadow {
-                let scored = scoring::score(self.shared.shadow_thread(), request, variant, None);
+                let (thread, began) = (self.shared.shadow_thread(), Instant::now());
+                let scored = scoring::score(thread, request, variant, None, began);
                 (RowRole::Shadow, scored.map(|scored| scored.outputs))
             } else {
                 // Its meters and drift counters are of what it answers.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use tidegate_model::{Contract, Signature};
 use tidegate_traffic::SlotTable;
 
+use crate::lanes::Line;
 use crate::log::Policy;
 use crate::meter::Meter;
 use crate::plan::Plan;
@@ -118,6 +119,7 @@ pub struct Variant {
     pub(crate) wiring: Wiring,
     pub(crate) drift: Option<Drift>,
     pub(crate) meter: Arc<Meter>,
+    pub(crate) line: Arc<Line>,
 }
 
 /// Which tensor of the contract is which tensor of the model.

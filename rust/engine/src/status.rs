@@ -55,6 +55,17 @@ pub struct VariantStatus {
     pub requests: u64,
     /// Requests that failed in the model.
     pub errors: u64,
+    /// How it is run, and who waited in vain.
+    #[serde(default)]
+    pub lane: LaneStatus,
+}
+
+/// How a variant is run, and what waiting for it cost its callers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct LaneStatus {
+    /// Requests whose deadline passed before the model was asked.
+    pub expired: u64,
 }
 
 /// Rows on their way to the prediction log, since start. After a flush, `accepted = logged + sampled`; `dropped` counts

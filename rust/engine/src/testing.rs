@@ -170,6 +170,7 @@ pub(crate) fn endpoint() -> Arc<Endpoint> {
         wiring: Wiring { inputs: vec![0], outputs: vec![0] },
         drift: None,
         meter: Arc::new(Meter::new(2)),
+        line: Arc::default(),
     };
     let table = SlotTable::from_ranges(1, &[(0, 0, 0)]).unwrap();
     Arc::new(Endpoint {

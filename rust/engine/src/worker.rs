@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use tidegate_model::Tensor;
 use uuid::{ContextV7, Timestamp, Uuid};
@@ -43,6 +44,7 @@ impl Worker {
         let id = self.mint(received_at);
         let choice = route::choose(endpoint, &request, id)?;
         let variant = endpoint.variants.get(choice.variant).ok_or(EngineError::Stopped)?;
+        let deadline = request.deadline;
         let request = Request {
             endpoint: Arc::clone(endpoint),
             id,
@@ -56,7 +58,13 @@ impl Worker {
             received_at,
             batch: request.batch,
         };
-        let scored = scoring::score(self.index, &request, variant, arrived)?;
+        let began = Instant::now();
+        if deadline.is_some_and(|deadline| deadline <= self.shared.clock.at(began)) {
+            variant.line.tally.expired.one();
+            let (endpoint, version) = (endpoint.name.clone(), variant.version.to_string());
+            return Err(EngineError::Expired { endpoint, version });
+        }
+        let scored = scoring::score(self.index, &request, variant, arrived, began)?;
         let outputs = Arc::new(scored.outputs);
         let run = Run { variant: Arc::clone(variant), batch: request.batch.rows, ended: scored.ended };
         let response = respond(&request, run, &outputs);

@@ -7,6 +7,7 @@ use tidegate_engine::{Priority, ScoreRequest};
 use tidegate_model::Batch;
 
 use crate::access::{Identity, Named};
+use crate::deadline::Deadline;
 use crate::fault::Fault;
 use crate::plane::Desk;
 
@@ -43,23 +44,19 @@ pub(crate) struct Caller {
     /// Whether it may ask for a version by name.
     pub(crate) may_pin: bool,
     /// When it stops waiting.
-    pub(crate) deadline: Option<std::time::Instant>,
+    pub(crate) deadline: Deadline,
 }
 
 impl Caller {
-    fn of(identity: &Identity) -> Self {
-        Self {
-            principal: Arc::clone(&identity.name),
-            may_pin: identity.rights.has(Named::Pin),
-            deadline: None,
-        }
+    fn of(identity: &Identity, deadline: Deadline) -> Self {
+        Self { principal: Arc::clone(&identity.name), may_pin: identity.rights.has(Named::Pin), deadline }
     }
 
     /// A request of this caller, without routing key, version or event time.
     pub(crate) fn request(&self, batch: Batch) -> ScoreRequest {
         ScoreRequest {
             pin_allowed: self.may_pin,
-            deadline: self.deadline,
+            deadline: Some(self.deadline.within(None)),
             priority: Priority::Interactive,
             ..ScoreRequest::new(batch, Arc::clone(&self.principal))
         }
@@ -75,8 +72,9 @@ pub(crate) fn admit(
     right: Right,
     _endpoint: Option<&str>,
 ) -> Result<Caller, Fault> {
+    let deadline = desk.plane.waits.deadline(headers);
     if right == Right::Open {
-        return Ok(Caller { principal: "".into(), may_pin: false, deadline: None });
+        return Ok(Caller { principal: "".into(), may_pin: false, deadline });
     }
-    desk.plane.access.admit(&desk.peer, headers, right).map(|identity| Caller::of(&identity))
+    desk.plane.access.admit(&desk.peer, headers, right).map(|identity| Caller::of(&identity, deadline))
 }

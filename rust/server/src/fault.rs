@@ -99,6 +99,7 @@ impl From<EngineError> for Fault {
                 ErrorKind::InvalidInput
             }
             EngineError::Stopped => ErrorKind::Unavailable,
+            EngineError::Expired { .. } => ErrorKind::DeadlineExceeded,
             EngineError::Model { endpoint, version, .. }
             | EngineError::Outputs { endpoint, version, .. }
             | EngineError::Panicked { endpoint, version } => {

@@ -10,6 +10,7 @@ mod arrow;
 mod body;
 mod config;
 mod connections;
+mod deadline;
 mod decided;
 mod error;
 mod error_kind;

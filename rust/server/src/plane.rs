@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 
 use crate::ErrorKind;
 use crate::access::Access;
+use crate::deadline::Waits;
 use crate::fault::Fault;
 use crate::peer::Peer;
 use crate::readiness::{Phase, Readiness};
@@ -35,6 +36,7 @@ pub(crate) struct Plane {
     pub(crate) readiness: Readiness,
     pub(crate) limits: Limits,
     pub(crate) access: Access,
+    pub(crate) waits: Waits,
 }
 
 /// What a request may cost before anything is known about it.
@@ -47,8 +49,8 @@ pub(crate) struct Limits {
 }
 
 impl Plane {
-    pub(crate) const fn new(engine: Arc<Engine>, limits: Limits, access: Access) -> Self {
-        Self { engine, readiness: Readiness::new(), limits, access }
+    pub(crate) const fn new(engine: Arc<Engine>, limits: Limits, access: Access, waits: Waits) -> Self {
+        Self { engine, readiness: Readiness::new(), limits, access, waits }
     }
 
     /// Fails unless requests are answered.

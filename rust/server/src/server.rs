@@ -16,6 +16,7 @@ use tokio::task::LocalSet;
 
 use crate::access::Access;
 use crate::connections::{self, Accepted};
+use crate::deadline::Waits;
 use crate::follower::{Control, Follower, Keys, Shelf};
 use crate::listen::listen;
 use crate::plane::{Desk, Limits, Plane};
@@ -87,7 +88,11 @@ impl Server {
         };
         let limits =
             Limits { body: config.body_limit, body_time: seconds("body_seconds", config.body_seconds)? };
-        let plane = Arc::new(Plane::new(engine, limits, Access::new(&config)));
+        let waits = Waits::new(
+            Duration::from_millis(config.deadline_milliseconds),
+            Duration::from_millis(config.deadline_limit_milliseconds),
+        );
+        let plane = Arc::new(Plane::new(engine, limits, Access::new(&config), waits));
         Ok(Self { config, plane, workers, control, data, admin, addresses })
     }
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arrow_array::{Array, RecordBatch, StringArray, UInt64Array};
 use arrow_ipc::reader::StreamReader;
@@ -67,23 +67,36 @@ impl Drop for Home {
     }
 }
 
-/// A clock that stands still until it is moved.
-#[derive(Default)]
-pub(crate) struct ManualClock(AtomicI64);
+/// A clock whose wall time stands still until it is moved; what passes besides passes with it.
+pub(crate) struct ManualClock {
+    wall_us: AtomicI64,
+    passed_us: AtomicU64,
+}
 
 impl ManualClock {
     pub(crate) fn at(now_us: i64) -> Arc<Self> {
-        Arc::new(Self(AtomicI64::new(now_us)))
+        let (wall_us, passed_us) = (AtomicI64::new(now_us), AtomicU64::new(0));
+        Arc::new(Self { wall_us, passed_us })
     }
 
-    pub(crate) fn advance(&self, seconds: i64) {
-        self.0.fetch_add(seconds * 1_000_000, Ordering::SeqCst);
+    pub(crate) fn advance(&self, seconds: u64) {
+        self.pass(Duration::from_secs(seconds));
+    }
+
+    pub(crate) fn pass(&self, time: Duration) {
+        let passed = u64::try_from(time.as_micros()).unwrap();
+        self.passed_us.fetch_add(passed, Ordering::SeqCst);
+        self.wall_us.fetch_add(passed.cast_signed(), Ordering::SeqCst);
     }
 }
 
 impl Clock for ManualClock {
     fn now_us(&self) -> i64 {
-        self.0.load(Ordering::SeqCst)
+        self.wall_us.load(Ordering::SeqCst)
+    }
+
+    fn at(&self, now: Instant) -> Instant {
+        now + Duration::from_micros(self.passed_us.load(Ordering::SeqCst))
     }
 }
 

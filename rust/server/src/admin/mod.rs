@@ -1,6 +1,7 @@
 //! The admin port: health, metrics, status, drift counters. It reads and changes nothing.
 
 mod metrics;
+mod waiting;
 
 use http::{HeaderValue, Method, Request, Response};
 use hyper::body::Incoming;
@@ -74,7 +75,7 @@ fn dispatch(plane: &Plane, request: &Request<Incoming>) -> Result<Response<Answe
             http_answer::json(&Ready { ready: true })
         }
         "/metrics" => {
-            let text = metrics::text(&plane.engine)?;
+            let text = metrics::text(plane)?;
             Ok(http_answer::bytes(text.into_bytes(), HeaderValue::from_static(metrics::MEDIA)))
         }
         _ => http_answer::json(&Process {

@@ -51,6 +51,12 @@ pub struct ServerConfig {
     /// Connections held at once; one more is closed at once.
     #[serde(default = "connections")]
     pub connections: usize,
+    /// Milliseconds that a request may wait for its answer when its sender says nothing.
+    #[serde(default = "deadline_milliseconds")]
+    pub deadline_milliseconds: u64,
+    /// Milliseconds that a request may wait, whatever its sender says.
+    #[serde(default = "deadline_limit_milliseconds")]
+    pub deadline_limit_milliseconds: u64,
     /// Seconds that requests in flight have at shutdown.
     #[serde(default = "drain_seconds")]
     pub drain_seconds: u64,
@@ -80,6 +86,14 @@ const fn connections() -> usize {
     4096
 }
 
+const fn deadline_milliseconds() -> u64 {
+    1000
+}
+
+const fn deadline_limit_milliseconds() -> u64 {
+    30_000
+}
+
 const fn drain_seconds() -> u64 {
     20
 }
@@ -102,6 +116,8 @@ impl ServerConfig {
             body_seconds: body_seconds(),
             header_seconds: header_seconds(),
             connections: connections(),
+            deadline_milliseconds: deadline_milliseconds(),
+            deadline_limit_milliseconds: deadline_limit_milliseconds(),
             drain_seconds: drain_seconds(),
         }
     }

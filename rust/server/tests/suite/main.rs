@@ -10,6 +10,7 @@ mod access;
 mod admin;
 mod arrow;
 mod coding;
+mod deadlines;
 mod drain;
 mod errors;
 mod follower;
