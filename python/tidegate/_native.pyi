@@ -83,12 +83,23 @@ class Scorer:
 
     :param onnx: the model's bytes.
     :param library: path of onnxruntime's ``libonnxruntime.so``; a process can load one.
+    :param kernel: ``"auto"`` runs tree ensembles natively where they answer as ONNX Runtime, bit for bit.
     :raises ModelRefusedError: when the bytes are no ONNX model or can't be served.
     :raises SettingsError: when the library does not load.
     :raises ConflictError: when another library is loaded.
     """
 
-    def __new__(cls, onnx: bytes, library: str | PathLike[str]) -> Scorer: ...
+    def __new__(
+        cls, onnx: bytes, library: str | PathLike[str], kernel: Literal["auto", "onnxruntime"] = "auto"
+    ) -> Scorer: ...
+    @property
+    def runs_on(self) -> Literal["trees", "onnxruntime"]:
+        """What runs the model."""
+
+    @property
+    def reason(self) -> str:
+        """Why that one, in words."""
+
     def signature(self) -> _Signature:
         """Inputs and outputs in graph order; datatypes by the names of the Open Inference Protocol."""
 
@@ -273,7 +284,8 @@ def serve(settings: str) -> int:
     """Run the scoring process until SIGTERM or SIGINT, drain, and give the exit code 0. Main thread only.
 
     ``settings`` is a JSON object: ``home`` and ``library`` (path of onnxruntime's shared library) are needed.
-    Optional are ``listen``, ``admin`` (``"127.0.0.1:8000"``), ``control`` (``"http://127.0.0.1:8010"``),
+    Optional are ``kernel`` (``"auto"``, ``"onnxruntime"``),
+    ``listen``, ``admin`` (``"127.0.0.1:8000"``), ``control`` (``"http://127.0.0.1:8010"``),
     ``node_key``, ``threads``, ``body_limit``, ``body_seconds``, ``header_seconds``, ``connections``,
     ``drain_seconds``, ``pane_rows``, ``pane_seconds``, ``shadow_queue``, and ``log`` with ``fsync``
     (``"os"``, ``"group"``, ``"durable"``), ``ring_records``, ``ring_bytes``, ``batch_rows``,

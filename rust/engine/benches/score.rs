@@ -13,7 +13,7 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use tidegate_drift::{FeatureProfile, Kind, NumericProfile, ReferenceProfile, Role};
 use tidegate_engine::{
     ArtifactError, Artifacts, DeploymentSpec, EndpointSpec, Engine, EngineConfig, LoadError, Loaded, Loader,
-    ScoreRequest, SystemClock, VariantSpec, digest,
+    Reference, ScoreRequest, SystemClock, VariantSpec, digest,
 };
 use tidegate_model::{
     Batch, Contract, DataType, InputSpec, ScoreError, ScoreSpec, Scorer, Shape, Signature, Tensor,
@@ -41,7 +41,7 @@ impl Scorer for Half {
 struct HalfLoader;
 
 impl Loader for HalfLoader {
-    fn load(&self, _: &[u8]) -> Result<Loaded, LoadError> {
+    fn load(&self, _: &[u8], _: Option<Reference<'_>>) -> Result<Loaded, LoadError> {
         let contract = contract();
         let x = TensorSpec { name: "x".into(), datatype: DataType::Fp32, shape: vec![-1, WIDTH] };
         let scorer = Arc::new(Half(Signature { inputs: vec![x], outputs: contract.outputs }));

@@ -13,8 +13,8 @@ use crate::shared::{Shared, lock};
 use crate::threads::Threads;
 use crate::{
     Artifacts, Clock, Deployment, DeploymentSpec, EngineConfig, EngineError, FailedInstall, FeedbackError,
-    InstallError, Label, LoadError, Status, VariantStats, Worker, counts, install, label, shadow, start,
-    writer,
+    InstallError, Label, LoadError, Reference, Status, VariantStats, Worker, counts, install, label, shadow,
+    start, writer,
 };
 
 /// A model that can score, and which engine runs it.
@@ -36,11 +36,11 @@ impl fmt::Debug for Loaded {
 
 /// Turns ONNX bytes into a scorer. The engine knows no runtime; the binding gives it one.
 pub trait Loader: Send + Sync {
-    /// Loads a model.
+    /// Loads a model. The `reference` of the version, if it has one, is for trying the model on.
     ///
     /// # Errors
     /// [`LoadError`] with the runtime's reason.
-    fn load(&self, onnx: &[u8]) -> Result<Loaded, LoadError>;
+    fn load(&self, onnx: &[u8], reference: Option<Reference<'_>>) -> Result<Loaded, LoadError>;
 }
 
 /// Called once, when labels are on the disk or could not be written; on the writer's thread, so it must not block.

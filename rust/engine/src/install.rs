@@ -18,8 +18,8 @@ use crate::shared::{Shared, lock};
 use crate::snapshot::{Drift, Endpoint, Routing, Variant};
 use crate::tap::Tap;
 use crate::{
-    Artifacts, Deployment, DeploymentSpec, EndpointSpec, InstallError, LoadError, Loaded, Loader, SpecError,
-    VariantSpec, counts, warm, wiring,
+    Artifacts, Deployment, DeploymentSpec, EndpointSpec, InstallError, LoadError, Loaded, Loader, Reference,
+    SpecError, VariantSpec, counts, warm, wiring,
 };
 
 /// The file in the home that masked columns are hashed with.
@@ -145,7 +145,9 @@ impl Installer<'_> {
             return Ok(loaded.clone());
         }
         let onnx = self.read(endpoint, spec, &spec.onnx)?;
-        let loaded = catch_unwind(AssertUnwindSafe(|| self.loader.load(&onnx)))
+        let profile = spec.profile.as_ref().map(|digest| self.profile(endpoint, spec, digest)).transpose()?;
+        let reference = profile.as_ref().map(|profile| Reference { profile, contract: &endpoint.contract });
+        let loaded = catch_unwind(AssertUnwindSafe(|| self.loader.load(&onnx, reference)))
             .unwrap_or_else(|_panic| Err(LoadError("the loader panicked".into())));
         let loaded = loaded.map_err(|source| InstallError::Load {
             endpoint: endpoint.name.clone(),
@@ -211,14 +213,23 @@ impl Installer<'_> {
         spec: &VariantSpec,
         profile: &str,
     ) -> Result<Tap, InstallError> {
-        let bytes = self.read(endpoint, spec, profile)?;
-        let profile = ReferenceProfile::from_ipc(&bytes).map_err(|error| InstallError::Profile {
+        let profile = self.profile(endpoint, spec, profile)?;
+        let saved = counts::load(&self.shared.config.home, &endpoint.name, &spec.digest, &profile);
+        Ok(Tap::new(profile, saved, self.shared.threads()))
+    }
+
+    fn profile(
+        &self,
+        endpoint: &EndpointSpec,
+        spec: &VariantSpec,
+        digest: &str,
+    ) -> Result<ReferenceProfile, InstallError> {
+        let bytes = self.read(endpoint, spec, digest)?;
+        ReferenceProfile::from_ipc(&bytes).map_err(|error| InstallError::Profile {
             endpoint: endpoint.name.clone(),
             version: spec.version.clone(),
             source: Box::new(error),
-        })?;
-        let saved = counts::load(&self.shared.config.home, &endpoint.name, &spec.digest, &profile);
-        Ok(Tap::new(profile, saved, self.shared.threads()))
+        })
     }
 
     /// Bytes whose digest was verified; these very bytes are used.

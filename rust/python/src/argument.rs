@@ -51,6 +51,9 @@ pub(crate) enum ArgumentError {
     /// A significance level outside (0, 1).
     #[error("alpha must be between 0 and 1, got {0}")]
     Alpha(f64),
+    /// A kernel that there is not.
+    #[error("kernel must be 'auto' or 'onnxruntime', got '{0}'")]
+    Kernel(String),
     /// A kind of urn that there is not.
     #[error("urn must be 'gap' or 'count', got '{0}'")]
     Urn(String),

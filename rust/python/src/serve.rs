@@ -11,7 +11,7 @@ use tidegate_server::{Report, Server, ServerError, Stop, stop};
 use tracing_subscriber::EnvFilter;
 
 use crate::error::{Fault, raise};
-use crate::loader::OnnxLoader;
+use crate::loader::ModelLoader;
 use crate::settings::Settings;
 use crate::signals::Handlers;
 
@@ -52,7 +52,7 @@ pub(crate) fn serve(py: Python<'_>, settings: &str) -> PyResult<i32> {
 }
 
 fn run(settings: Settings, stop: Stop) -> Result<Report, ServeError> {
-    let loader = OnnxLoader(Runtime::load(&settings.library)?);
+    let loader = ModelLoader { runtime: Runtime::load(&settings.library)?, kernel: settings.kernel };
     let engine = Engine::start(settings.engine, Arc::new(loader), Arc::new(SystemClock))?;
     let served = Server::bind(settings.server, Arc::clone(&engine)).and_then(|server| server.run(stop));
     if served.is_err() {

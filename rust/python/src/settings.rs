@@ -8,10 +8,14 @@ use serde_json::{Map, Value};
 use tidegate_engine::{EngineConfig, Fsync};
 use tidegate_server::ServerConfig;
 
+use crate::loader::Kernel;
+
 /// What `serve` is given.
 pub(crate) struct Settings {
     /// Path of ONNX Runtime's shared library.
     pub(crate) library: PathBuf,
+    /// What may run models.
+    pub(crate) kernel: Kernel,
     /// The engine's part.
     pub(crate) engine: EngineConfig,
     /// The server's part: every name that is not one of [`Own`].
@@ -19,11 +23,13 @@ pub(crate) struct Settings {
 }
 
 /// The names that the server does not know.
-const OWN: [&str; 5] = ["library", "log", "pane_rows", "pane_seconds", "shadow_queue"];
+const OWN: [&str; 6] = ["kernel", "library", "log", "pane_rows", "pane_seconds", "shadow_queue"];
 
 #[derive(Deserialize)]
 struct Own {
     library: PathBuf,
+    #[serde(default)]
+    kernel: Kernel,
     #[serde(default)]
     log: Log,
     pane_rows: Option<u64>,
@@ -63,7 +69,7 @@ impl Settings {
         set(&mut engine.pane_seconds, own.pane_seconds);
         set(&mut engine.shadow_queue, own.shadow_queue);
         own.log.apply(&mut engine);
-        Ok(Self { library: own.library, engine, server })
+        Ok(Self { library: own.library, kernel: own.kernel, engine, server })
     }
 }
 

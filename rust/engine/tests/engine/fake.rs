@@ -3,7 +3,7 @@
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
-use tidegate_engine::{LoadError, Loaded, Loader};
+use tidegate_engine::{LoadError, Loaded, Loader, Reference};
 use tidegate_model::{DataType, ScoreError, Scorer, Shape, Signature, Tensor, TensorData, TensorSpec};
 
 /// A door that scorers named `gated` wait at.
@@ -34,7 +34,7 @@ pub(crate) struct FakeLoader {
 }
 
 impl Loader for FakeLoader {
-    fn load(&self, onnx: &[u8]) -> Result<Loaded, LoadError> {
+    fn load(&self, onnx: &[u8], _: Option<Reference<'_>>) -> Result<Loaded, LoadError> {
         let text = std::str::from_utf8(onnx).map_err(|error| LoadError(Box::new(error)))?;
         let mut words = text.split_whitespace();
         let behaviour = match words.next() {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Mutex, PoisonError};
 
-use tidegate_engine::{LoadError, Loaded, Loader};
+use tidegate_engine::{LoadError, Loaded, Loader, Reference};
 use tidegate_model::{DataType, ScoreError, Scorer, Shape, Signature, Tensor, TensorData, TensorSpec};
 
 /// Loads `bias:<number>`, `fails` and `waits`; refuses all else.
@@ -53,7 +53,7 @@ impl FakeLoader {
 }
 
 impl Loader for FakeLoader {
-    fn load(&self, onnx: &[u8]) -> Result<Loaded, LoadError> {
+    fn load(&self, onnx: &[u8], _: Option<Reference<'_>>) -> Result<Loaded, LoadError> {
         let text = String::from_utf8_lossy(onnx);
         let kind = match (&*text, text.strip_prefix("bias:").and_then(|bias| bias.parse().ok())) {
             (_, Some(bias)) => Kind::Bias(bias),
