@@ -23,9 +23,9 @@ def clean() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in OURS}
 
 
-def python(name: str) -> Path:
+def python(name: str, requirements: Path | None = None) -> Path:
     """The interpreter of a peer's environment, made anew when its requirements have changed."""
-    requirements = PEERS / f"{name}.txt"
+    requirements = requirements or PEERS / f"{name}.txt"
     folder = FOLDER / name
     made = folder / "requirements.txt"
     interpreter = folder / "bin" / "python"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -75,6 +76,31 @@ def compare(
     )
 
 
+def value(
+    name: str,
+    unit: str,
+    figures: Sequence[float],
+    *,
+    at_most: float | None = None,
+    details: dict[str, Any] | None = None,
+) -> Result:
+    """A figure of ours that is measured against nothing but its bar, with its spread."""
+    middle = statistics.median(figures)
+    return Result(
+        name=name,
+        unit=unit,
+        ours=middle,
+        theirs=math.nan,
+        theirs_name="",
+        ratio=math.nan,
+        ratio_low=min(figures),
+        ratio_high=max(figures),
+        target=bar(at_most, None, f" {unit}"),
+        met=judged(middle, at_most, None),
+        details=details or {},
+    )
+
+
 def bar(at_most: float | None, at_least: float | None, unit: str) -> str:
     """A bar in words."""
     if at_most is not None:
@@ -91,5 +117,5 @@ def judged(value: float, at_most: float | None, at_least: float | None) -> bool 
 
 def missing(name: str, theirs_name: str, reason: str) -> Result:
     """A comparison that could not be made, and why."""
-    nan = float("nan")
+    nan = math.nan
     return Result(name, "", nan, nan, theirs_name, nan, nan, nan, "", None, {"missing": reason})

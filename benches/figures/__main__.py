@@ -15,15 +15,26 @@ from rich.console import Console
 from benches import client, machine
 from benches.boosting import boosting
 from benches.environments import ROOT
+from benches.figures.batches import batches
 from benches.figures.bench import Bench
+from benches.figures.footprint import footprint
 from benches.figures.network import network
+from benches.figures.overload import overload
+from benches.figures.peers import PEERS, peers
+from benches.figures.switches import switches
 from benches.figures.table import table
+from benches.figures.trees import trees
 from benches.ratio import Result
 
 FIGURES: dict[str, Callable[[Bench], Iterator[Result]]] = {
     "network": network,
+    "batches": batches,
+    "trees": trees,
+    "switches": switches,
+    "footprint": footprint,
+    "overload": overload,
+    "peers": peers,
 }
-PEERS = ()
 
 
 def main() -> int:
@@ -68,7 +79,10 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--json", type=Path, help="write everything to this file")
     options = parser.parse_args()
     options.only = options.only.split(",")
-    options.peers = tuple(options.peers.split(","))
+    chosen = {"all": tuple(PEERS), "none": ()}
+    options.peers = chosen.get(options.peers, tuple(options.peers.split(",")))
+    if unknown := set(options.peers) - set(PEERS):
+        parser.error(f"no peer {', '.join(sorted(unknown))}; there are: {', '.join(PEERS)}")
     if unknown := set(options.only) - set(FIGURES):
         parser.error(f"no figure {', '.join(sorted(unknown))}; there are: {', '.join(FIGURES)}")
     return options

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import statistics
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,11 +42,10 @@ class Bench:
         return cls(model=model, onnx=onnx, bodies=Bodies(model, folder), load=load, folder=folder, **more)
 
     @contextlib.contextmanager
-    def ours(self, name: str = "home", **settings: Any) -> Iterator[Serving]:
-        """Our server over a home with the model, drift counting and the prediction log on."""
-        folder = self.folder / name
-        if not folder.is_dir():
-            home.make(folder, self.model)
+    def ours(self, *, drift: bool = True, log: bool = True, **settings: Any) -> Iterator[Serving]:
+        """Our server over a home with the model, drift counting and the prediction log on or off."""
+        folder = Path(tempfile.mkdtemp(prefix="home-", dir=self.folder))
+        home.make(folder, self.model, drift=drift, log=log)
         with servers.tidegate(folder, **settings) as server:
             yield server
 
