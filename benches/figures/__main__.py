@@ -17,6 +17,7 @@ from benches.boosting import boosting
 from benches.environments import ROOT
 from benches.figures.batches import batches
 from benches.figures.bench import Bench
+from benches.figures.confirm import confirm
 from benches.figures.footprint import footprint
 from benches.figures.network import network
 from benches.figures.overload import overload
@@ -34,6 +35,7 @@ FIGURES: dict[str, Callable[[Bench], Iterator[Result]]] = {
     "footprint": footprint,
     "overload": overload,
     "peers": peers,
+    "confirm": confirm,
 }
 
 
