@@ -66,7 +66,7 @@ def families() -> list[Path]:
             "benches.families",
             str(MODELS),
         ]
-        environment = clean() | {"PYTHONPATH": str(ROOT)}
+        environment = clean() | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
         subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True)
     return sorted(MODELS.glob("*.onnx"))
 

@@ -16,6 +16,7 @@ from benches.bodies import GRPC_PATH, REST_PATH
 from benches.client import Plan
 from benches.environments import ROOT
 from benches.figures.bench import Bench, Side, loaded
+from benches.home import ENDPOINT
 from benches.ratio import Result, compare, in_turn, missing
 from benches.servers import Serving
 
@@ -54,10 +55,16 @@ def _ghz(folder: Path, address: str, seconds: int) -> list[str]:
     return ["ghz", *call, *proto, *pace, address]
 
 
+def _perf_analyzer(_: Path, address: str, seconds: int) -> list[str]:
+    pace = ["--concurrency-range", str(CONNECTIONS), "--measurement-interval", str(1000 * seconds)]
+    return ["perf_analyzer", "-m", ENDPOINT, "-i", "grpc", "-u", address, *pace]
+
+
 CLIENTS = (
     Client("wrk", re.compile(r"Requests/sec:\s+([\d.]+)"), _wrk, "json"),
     Client("h2load", re.compile(r"finished in .*?, ([\d.]+) req/s"), _h2load, "grpc"),
     Client("ghz", re.compile(r"Requests/sec:\s+([\d.]+)"), _ghz, "grpc"),
+    Client("perf_analyzer", re.compile(r"Throughput: ([\d.]+) infer/sec"), _perf_analyzer, "grpc"),
 )
 
 
@@ -76,6 +83,8 @@ def confirm(bench: Bench) -> Iterator[Result]:
             bench.now(f"confirming with {client.program}")
             peer = ("FastAPI", fastapi) if client.surface == "json" else ("grpcio.aio", grpcio)
             for name, server, judged in ((*peer, True), ("Tidegate", us, False)):
+                if client.program == "perf_analyzer" and judged:
+                    continue  # It asks for the model's configuration, which only ours has.
                 yield _against(bench, client, name, server, judged)
 
 
