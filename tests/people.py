@@ -51,4 +51,6 @@ class _As:
 
     def __getattr__(self, verb: str) -> Any:
         method = getattr(self._installation, verb)
+        if not callable(method):
+            return method
         return lambda *given, **named: method(*given, **named, principal=self._name)

@@ -36,6 +36,7 @@ MATRIX = {
     "register_version": "DS OP RW",
     "list_versions": "DA DW DE DS MV BA OP AU RW AD",
     "get_version": "DA DW DE DS MV BA OP AU RW AD",
+    "probe_version": "DS OP RW",
     "promote_version": "OP",
     "approve_version": "MV",
     "version_gates": "DA DW DE DS MV BA OP AU RW AD",

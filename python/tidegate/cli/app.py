@@ -15,6 +15,7 @@ from tidegate.cli import (
     alarming,
     blind,
     lifecycle,
+    loadings,
     reading,
     registering,
     replaying,
@@ -87,6 +88,7 @@ def _root(
 for room in (
     lifecycle,
     registering,
+    loadings,
     staging,
     routing,
     rolling,

@@ -126,23 +126,6 @@ def list_versions(name: Model, home: Home = None, as_json: Json = False) -> None
         output.table(rows, "version", "stage", "digest", "metrics", "created")
 
 
-@version.command("show")
-def get_version(
-    name: Model,
-    number: Annotated[str, typer.Argument(help="The version's number.")],
-    home: Home = None,
-    as_json: Json = False,
-) -> None:
-    """Show a version and what its digest binds."""
-    with session(home) as verbs:
-        found = verbs.get_version(name, number)
-    if as_json:
-        output.write_json(found)
-    else:
-        output.facts(found, "model", "version", "stage", "digest", "created_at", "created_by")
-        output.facts(found["manifest"], *sorted(found["manifest"]))
-
-
 @dataset.command("register")
 def register_dataset(
     *,

@@ -11,6 +11,7 @@ from urllib.parse import quote
 from tidegate.client.alarming import Alarming
 from tidegate.client.blinding import Blinding
 from tidegate.client.governance import Governance
+from tidegate.client.loadings import Loadings
 from tidegate.client.records import microseconds, plain
 from tidegate.client.retraining import Retraining
 from tidegate.client.server import locate
@@ -21,7 +22,7 @@ from tidegate.errors import InvalidInputError
 JSON = dict[str, Any]
 
 
-class Client(Alarming, Blinding, Governance, Retraining, Steering):
+class Client(Alarming, Blinding, Governance, Loadings, Retraining, Steering):
     """Talks to a server over its management API and its data port.
 
     ``url`` and ``key`` default to ``TIDEGATE_URL`` and ``TIDEGATE_KEY``, then to the server that
@@ -204,7 +205,7 @@ class Client(Alarming, Blinding, Governance, Retraining, Steering):
         return self._list("list_versions", {"model": model}, idempotency_key)
 
     def get_version(self, model: str, number: str, *, idempotency_key: str | None = None) -> JSON:
-        """One version with its manifest."""
+        """One version with its manifest, and the report of its first loading."""
         return self._call("get_version", {"model": model, "number": number}, idempotency_key)
 
     def promote_version(

@@ -6,10 +6,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Literal
 
-from tidegate.installation import evidence, intake, keys, traffic
+from tidegate.installation import evidence, intake, keys, probing, traffic
 from tidegate.installation.alarming import Alarming
 from tidegate.installation.blinding import Blinding
 from tidegate.installation.governance import Governance
+from tidegate.installation.loadings import Loadings
 from tidegate.installation.opened import JSON, Actor
 from tidegate.installation.retraining import Retraining
 from tidegate.installation.staging import Staging
@@ -17,7 +18,7 @@ from tidegate.installation.steering import Steering
 from tidegate.types import Contract, Signature
 
 
-class Installation(Alarming, Blinding, Governance, Retraining, Staging, Steering):
+class Installation(Alarming, Blinding, Governance, Loadings, Retraining, Staging, Steering):
     """A home that this process holds; close it, or use it as a context manager.
 
     Every verb takes ``principal`` (default: the owner) and ``idempotency_key``: the same request again under
@@ -197,13 +198,17 @@ class Installation(Alarming, Blinding, Governance, Retraining, Staging, Steering
     def get_version(
         self, model: str, number: str, *, principal: Actor = None, idempotency_key: str | None = None
     ) -> JSON:
-        """One version with its manifest."""
-        return self.read(
-            "get_version",
-            principal,
-            idempotency_key,
-            lambda: self.registry.versions.get(model, number).to_json(),
-        )
+        """One version with its manifest; ``probe`` is the report of its first loading, or None before it.
+
+        The report says which engine serves it and why, what it costs, and whether it ``counts``: it is good,
+        and of this program and runtime.
+        """
+
+        def run() -> JSON:
+            found = self.registry.versions.get(model, number)
+            return found.to_json() | {"probe": probing.shown(self, found)}
+
+        return self.read("get_version", principal, idempotency_key, run)
 
     def create_endpoint(
         self,

@@ -11,6 +11,7 @@ from tidegate import rollout
 from tidegate.errors import InvalidInputError, NotFoundError, TidegateError
 from tidegate.installation.intake import validated
 from tidegate.installation.opened import OpenHome
+from tidegate.installation.probing import require_loadable
 from tidegate.serving import DeploymentFiles
 from tidegate.store.canonical import timestamp
 from tidegate.types import ContextSpec, Contract, EndpointInfo, PlanDraft, VersionInfo
@@ -103,6 +104,7 @@ def _bring(
 ) -> dict[str, Any]:
     """Commits a plan, and what ``record`` writes of its generation in the same transaction; publishes."""
     deployments = opened.registry.deployments
+    require_loadable(opened, versions.values(), actor)
     before, earlier = deployments.document(), _live_draft(opened, found)
     document = rollout.deployment(
         before,

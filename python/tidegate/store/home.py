@@ -41,6 +41,7 @@ class Home:
         self.drift = root / "drift"
         self.features = root / "features"
         self.jobs = root / "jobs"
+        self.probes = root / "probes"
         self._lock: int | None = lock
 
     @classmethod

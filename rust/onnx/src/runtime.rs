@@ -13,8 +13,17 @@ pub struct Runtime {
     pub(crate) environment: Environment,
 }
 
+/// The library that this process has loaded.
+struct Library {
+    /// As it was asked for first: a confined process can't look at paths any more.
+    asked: PathBuf,
+    /// Where it lies.
+    real: PathBuf,
+    runtime: Runtime,
+}
+
 /// ort allows one environment a process, and drops it with its last handle: this one is kept.
-static LOADED: Mutex<Option<(PathBuf, Runtime)>> = Mutex::new(None);
+static LOADED: Mutex<Option<Library>> = Mutex::new(None);
 
 impl Runtime {
     /// Loads the shared library at `path`, or gives the one that was loaded from there before.
@@ -24,13 +33,16 @@ impl Runtime {
     /// another one.
     pub fn load(path: &Path) -> Result<Self, OnnxError> {
         let failed = |source| OnnxError::Library { path: path.to_owned(), source };
-        let real = path.canonicalize().map_err(|error| failed(error.into()))?;
         let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((loaded, runtime)) = &*loaded {
-            return if *loaded == real {
-                Ok(runtime.clone())
+        if let Some(library) = loaded.as_ref().filter(|library| library.asked == path) {
+            return Ok(library.runtime.clone());
+        }
+        let real = path.canonicalize().map_err(|error| failed(error.into()))?;
+        if let Some(library) = &*loaded {
+            return if library.real == real {
+                Ok(library.runtime.clone())
             } else {
-                Err(OnnxError::AnotherLibrary { loaded: loaded.clone(), asked: path.to_owned() })
+                Err(OnnxError::AnotherLibrary { loaded: library.real.clone(), asked: path.to_owned() })
             };
         }
         let builder = ort::init_from(&real).map_err(|error| failed(error.to_string().into()))?;
@@ -40,7 +52,7 @@ impl Runtime {
             .build()
             .map_err(|error| failed(error.into()))?;
         let runtime = Self { environment };
-        *loaded = Some((real, runtime.clone()));
+        *loaded = Some(Library { asked: path.to_owned(), real, runtime: runtime.clone() });
         Ok(runtime)
     }
 }
