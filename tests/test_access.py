@@ -37,6 +37,7 @@ MATRIX = {
     "list_versions": "DA DW DE DS MV BA OP AU RW AD",
     "get_version": "DA DW DE DS MV BA OP AU RW AD",
     "probe_version": "DS OP RW",
+    "release_version": "OP",
     "promote_version": "OP",
     "approve_version": "MV",
     "version_gates": "DA DW DE DS MV BA OP AU RW AD",

@@ -82,6 +82,7 @@ ALLOWED: dict[str, frozenset[Role]] = {
     "list_versions": _READERS,
     "get_version": _READERS,
     "probe_version": _BUILDERS | {Role.OPERATOR},
+    "release_version": frozenset({Role.OPERATOR}),
     "promote_version": frozenset({Role.OPERATOR}),
     "approve_version": frozenset({Role.MODEL_VALIDATOR}),
     "version_gates": _READERS,

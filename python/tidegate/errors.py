@@ -95,6 +95,12 @@ class UnavailableError(TidegateError):
     kind = "unavailable"
 
 
+class ForkedProcessError(TidegateError):
+    """Native code was called in a process that was forked after it had started; use spawn."""
+
+    kind = "forked_process"
+
+
 class InternalError(TidegateError):
     """A fault of Tidegate's own; the cause is in the log."""
 

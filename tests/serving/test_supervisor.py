@@ -138,6 +138,8 @@ def test_a_killed_process_comes_back_and_is_blamed(bench: Bench, wait_until: Cal
             "ending": "was killed by SIGKILL",
             "generation": 1,
             "ran": ["flight: delay 3"],
+            "suspect": "delay 3",
+            "certain": False,
         }
     ]
     supervisor.stop()

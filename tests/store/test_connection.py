@@ -53,7 +53,7 @@ def test_the_pragmas_are_those_of_the_specification(database: Database) -> None:
         "journal_size_limit": 67108864,
         "temp_store": 2,
         "application_id": 0x54494445,
-        "user_version": 3,
+        "user_version": 4,
     }
     assert {name: next(database.tables.query(f"PRAGMA {name}")) for name in wanted} == {
         name: {"timeout" if name == "busy_timeout" else name: value} for name, value in wanted.items()
@@ -67,7 +67,7 @@ def test_every_table_is_strict(database: Database) -> None:
     ours = {
         row["name"]: row["strict"] for row in tables if not row["name"].startswith(("sqlite_", "_sqlite"))
     }
-    assert len(ours) == 21
+    assert len(ours) == 22
     assert all(ours.values())
 
 

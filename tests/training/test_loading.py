@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import onnx
-import pytest
 from onnx import TensorProto, helper
 
 from tidegate._native import Scorer

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
@@ -15,6 +15,7 @@ def add(_: typer.Typer) -> None:
     """Adds the commands to the group ``version``."""
     registering.version.command("show")(get_version)
     registering.version.command("probe")(probe_version)
+    registering.version.command("release")(release_version)
 
 
 def get_version(name: Model, number: Number, home: Home = None, as_json: Json = False) -> None:
@@ -41,6 +42,28 @@ def probe_version(
         show_loading(report)
     if not report["ok"]:
         raise typer.Exit(1)
+
+
+def release_version(
+    *,
+    name: Model,
+    number: Number,
+    reason: Annotated[str, typer.Option("--reason", help="Why it may serve again; kept in the audit trail.")],
+    home: Home = None,
+    as_json: Json = False,
+    once: Once = None,
+) -> None:
+    """Let a version out of the quarantine that its crashes brought it."""
+    with session(home) as verbs:
+        made = verbs.release_version(name, number, reason, idempotency_key=once)
+    output.write_json(made) if as_json else output.write(f"version {number} of {name} may serve again")
+
+
+def show_quarantined(found: list[dict[str, Any]]) -> None:
+    """The versions in quarantine, if there are any."""
+    for row in found:
+        name = f"version {row['version']} of {row['model']}"
+        output.write(f"quarantine  {name} since {row['created_at']}: {row['reason']}")
 
 
 def show_loading(report: dict[str, Any] | None) -> None:

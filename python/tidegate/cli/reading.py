@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from tidegate.cli import output
+from tidegate.cli.loadings import show_quarantined
 from tidegate.cli.options import Endpoint, Home, Json
 from tidegate.cli.session import session
 
@@ -39,6 +40,7 @@ def status(home: Home = None, as_json: Json = False) -> None:
     output.facts(found, "home", "tidegate", "generation", "models", "endpoints")
     server, scoring = found["server"], found["scoring"]
     output.write(f"serving     {'no' if server is None else server['data']}")
+    show_quarantined(found["quarantined"])
     rows = [
         (
             endpoint["name"],

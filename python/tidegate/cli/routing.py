@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from tidegate.cli import output
+from tidegate.cli.loadings import show_quarantined
 from tidegate.cli.options import Endpoint, Home, Json, Once, Reason
 from tidegate.cli.session import session
 from tidegate.errors import InvalidInputError
@@ -124,6 +125,7 @@ def show_plan(plan: dict[str, Any], *, as_json: bool) -> None:
     output.table(
         rows, "version", "share", "digest", title=f"{title}: {plan['reason']}" if plan["reason"] else title
     )
+    show_quarantined(plan["quarantined"])
 
 
 def _weights(given: list[str]) -> dict[str, float]:

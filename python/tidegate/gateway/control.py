@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -20,7 +21,9 @@ import uvicorn
 from tidegate.errors import PortInUseError, TidegateError
 from tidegate.gateway.app import create_app
 from tidegate.installation import Installation, open_home
+from tidegate.installation.rollback import put_away
 from tidegate.serving import Announcements, Supervisor, library, ports
+from tidegate.serving.blame import Suspect
 from tidegate.store import ProcessRef, ServerInfo
 from tidegate.types import SegmentInfo, Value
 
@@ -111,11 +114,24 @@ class Control:
             except TidegateError as error:
                 log.error("not in the audit log", action=action, error=str(error))  # noqa: TRY400
 
+        def condemn(who: Suspect, detail: dict[str, Any]) -> None:
+            reason = f"it crashed the scoring process twice: {detail['ending']}"
+            put = partial(put_away, installation, who.digest, reason, detail)
+            # Who holds the plans now waits for the scoring process, which must come back for that.
+            if not installation.rolling.acquire(blocking=False):
+                threading.Thread(target=put, name="quarantine", daemon=True).start()
+                return
+            try:
+                put()
+            finally:
+                installation.rolling.release()
+
         supervisor = Supervisor(
             scoring_settings(installation, control_port),
             announcements,
             remember=remember,
             record=record,
+            condemn=condemn,
         )
         self._announcements, self._supervisor = announcements, supervisor
         return supervisor, announcements
@@ -126,6 +142,8 @@ class Control:
             yield
             return
         before = {number: signal.signal(number, self._asked) for number in (signal.SIGTERM, signal.SIGINT)}
+        # A terminal that goes away is no wish to end.
+        before[signal.SIGHUP] = signal.signal(signal.SIGHUP, signal.SIG_IGN)
         try:
             yield
         finally:

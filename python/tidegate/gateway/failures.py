@@ -33,6 +33,7 @@ TABLE: dict[str, Row] = {
     "port_in_use": Row(500, "a port that the server needs is taken"),
     "artifact_corrupt": Row(500, "a stored artifact does not have the digest that names it"),
     "registry": Row(503, "the registry can't be read or written now", retry_after=1),
+    "forked_process": Row(500, "internal error; the server's log has its cause"),
     "internal": Row(500, "internal error; the server's log has its cause"),
 }
 

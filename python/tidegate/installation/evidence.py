@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import tidegate
 from tidegate.errors import InvalidInputError, NotFoundError
 from tidegate.installation.opened import OpenHome
+from tidegate.installation.quarantine import listed
 from tidegate.installation.verdicts import profiles
 from tidegate.installation.verdicts import verdicts as alarm_verdicts
 from tidegate.store.canonical import timestamp
@@ -31,6 +32,7 @@ def status(opened: OpenHome) -> dict[str, Any]:
         "generation": registry.deployments.generation(),
         "models": [model.name for model in registry.models.all()],
         "endpoints": [endpoint.name for endpoint in registry.endpoints.all()],
+        "quarantined": listed(opened),
         "server": None if serving is None else serving.about(),
         "scoring": None if serving is None else serving.status(),
     }

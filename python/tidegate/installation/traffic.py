@@ -12,6 +12,7 @@ from tidegate.errors import InvalidInputError, NotFoundError, TidegateError
 from tidegate.installation.intake import validated
 from tidegate.installation.opened import OpenHome
 from tidegate.installation.probing import require_loadable
+from tidegate.installation.quarantine import listed, require_free
 from tidegate.serving import DeploymentFiles
 from tidegate.store.canonical import timestamp
 from tidegate.types import ContextSpec, Contract, EndpointInfo, PlanDraft, VersionInfo
@@ -104,6 +105,7 @@ def _bring(
 ) -> dict[str, Any]:
     """Commits a plan, and what ``record`` writes of its generation in the same transaction; publishes."""
     deployments = opened.registry.deployments
+    require_free(opened, versions.values())
     require_loadable(opened, versions.values(), actor)
     before, earlier = deployments.document(), _live_draft(opened, found)
     document = rollout.deployment(
@@ -135,12 +137,12 @@ def _live_draft(opened: OpenHome, endpoint: EndpointInfo) -> PlanDraft | None:
 
 
 def get_traffic(opened: OpenHome, endpoint: str) -> dict[str, Any]:
-    """The plan that answers an endpoint's requests now."""
+    """The plan that answers an endpoint's requests now, and the model's versions in quarantine."""
     found = opened.registry.endpoints.get(endpoint)
     plan = opened.registry.deployments.plan(endpoint)
     if plan is None or _entry(opened.registry.deployments.document(), found) is None:
         raise NotFoundError(f"endpoint {endpoint!r} has no traffic plan yet")
-    return plan.to_json()
+    return plan.to_json() | {"quarantined": listed(opened, found.model)}
 
 
 def _take_back(

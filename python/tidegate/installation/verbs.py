@@ -60,6 +60,7 @@ VERBS: tuple[Verb, ...] = (
     Verb("list_versions", "GET", "/v1/models/{model}/versions"),
     Verb("get_version", "GET", "/v1/models/{model}/versions/{number}"),
     Verb("probe_version", "POST", "/v1/models/{model}/versions/{number}/probe", patience=60.0),
+    Verb("release_version", "POST", "/v1/models/{model}/versions/{number}/release"),
     Verb("promote_version", "POST", "/v1/models/{model}/versions/{number}/promote"),
     Verb("approve_version", "POST", "/v1/models/{model}/versions/{number}/approve"),
     Verb("version_gates", "GET", "/v1/models/{model}/versions/{number}/gates"),

@@ -14,6 +14,7 @@ from tidegate.registry.idempotency import Idempotency
 from tidegate.registry.ledger import Ledger
 from tidegate.registry.models import Models
 from tidegate.registry.policies import Policies
+from tidegate.registry.quarantines import Quarantines
 from tidegate.registry.retrainings import Retrainings
 from tidegate.registry.segments import Segments
 from tidegate.registry.stages import Stages
@@ -49,6 +50,7 @@ class Registry:
         self.blind = Blind(ledger)
         self.alarms = Alarms(ledger)
         self.retrainings = Retrainings(ledger)
+        self.quarantines = Quarantines(ledger)
         self.idempotency = Idempotency(ledger)
         self._database = database
 

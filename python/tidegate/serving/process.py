@@ -75,6 +75,11 @@ class ScoringProcess:
         code = self._child.wait()
         return f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
 
+    def signalled(self) -> int | None:
+        """The signal that ended it; None when it ended otherwise, or is no child of this process."""
+        code = None if self._child is None else self._child.wait()
+        return -code if code is not None and code < 0 else None
+
     def signal(self, number: signal.Signals) -> None:
         """Sends a signal to this very process, never to a later one of the same pid."""
         with contextlib.suppress(ProcessLookupError):

@@ -16,6 +16,7 @@ import structlog
 
 from tidegate.errors import NotFoundError, PreconditionError, UnavailableError
 from tidegate.serving import ports
+from tidegate.serving.blame import CRASHES, Suspect, read_marks, suspect
 from tidegate.serving.deployments import Announcements
 from tidegate.serving.process import LAUNCHER, ScoringProcess
 from tidegate.store import ProcessRef, ServerInfo
@@ -25,6 +26,10 @@ START_SECONDS = 30.0
 STEADY_SECONDS = 10.0
 """A process that lived this long is restarted at once; before one that died sooner the pause grows."""
 LONGEST_PAUSE = 1.0
+BROKEN_SECONDS = 2.0
+"""How long a process may look for an older deployment that it can load, before control goes on without it."""
+BLAME_SECONDS = 600.0
+"""Two crashes by the same version within it are no accident."""
 POLL_SECONDS = 0.02
 
 log = structlog.get_logger()
@@ -35,7 +40,8 @@ class Supervisor:
 
     ``settings`` are what the scoring process reads on its standard input (``listen``, ``admin``, ``control``,
     ``home``, ...). ``remember`` stores who runs, for a later control; ``record`` writes a crash into the
-    audit trail.
+    audit trail; ``condemn`` is called between two lives with a version that crashed the process twice within
+    ``BLAME_SECONDS``: what it publishes is what the next life starts from.
     """
 
     def __init__(
@@ -45,12 +51,15 @@ class Supervisor:
         *,
         remember: Callable[[ProcessRef], None],
         record: Callable[[str, dict[str, Any]], None],
+        condemn: Callable[[Suspect, dict[str, Any]], None] | None = None,
         launcher: str = LAUNCHER,
     ) -> None:
         self.settings = settings
         self.announcements = announcements
         self._remember = remember
         self._record = record
+        self._condemn = condemn
+        self._crashes: dict[str, float] = {}
         self._launcher = launcher
         self._home = Path(settings["home"])
         self._drain_seconds = float(settings.get("drain_seconds", 20))
@@ -99,6 +108,8 @@ class Supervisor:
         """Makes ``deployment`` live: returns when the scoring process serves it, raises when it refuses."""
         generation, deaths = int(deployment["generation"]), self._deaths
         self.announcements.announce(deployment)
+        if threading.current_thread() is self._watcher:
+            return  # between two lives: the next one starts from it
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline and not self._stopping.is_set():
             status = self.status()
@@ -198,10 +209,18 @@ class Supervisor:
             return None
 
     def _until_ready(self, process: ScoringProcess) -> None:
-        deadline = time.monotonic() + START_SECONDS
+        deadline, hopeless = time.monotonic() + START_SECONDS, float("inf")
         while time.monotonic() < deadline:
-            answer = self._ask("/v2/health/ready")
-            if answer is not None and answer.status_code == 200 and self.status() is not None:
+            answer, status = self._ask("/v2/health/ready"), self.status()
+            if answer is not None and answer.status_code == 200 and status is not None:
+                return
+            if status is not None and status.get("failed"):
+                hopeless = min(hopeless, time.monotonic() + BROKEN_SECONDS)
+            if time.monotonic() > hopeless:
+                # Control must serve all the same: only with it can another plan be made.
+                log.error(
+                    "scoring serves nothing: no deployment can be loaded", failed=(status or {}).get("failed")
+                )
                 return
             if process.wait(POLL_SECONDS):
                 raise UnavailableError(f"the scoring process {process.ending()}: {_last_line(self._home)}")
@@ -228,10 +247,29 @@ class Supervisor:
             self._note(self._process)
 
     def _blame(self, process: ScoringProcess) -> None:
-        ran = _versions(self._home / "deployments" / f"{self._generation}.json")
-        details = {"pid": process.pid, "ending": process.ending(), "generation": self._generation, "ran": ran}
+        """Writes down who is suspected of a death; condemns who is for the second time."""
+        marks, folder = read_marks(self._home), self._home / "deployments"
+        who, ending = suspect(folder, marks), process.ending()
+        details = {
+            "pid": process.pid,
+            "ending": ending,
+            "generation": self._generation,
+            "ran": _versions(folder / f"{self._generation}.json"),
+            "suspect": None if who is None else who.name,
+            "certain": who is not None and who.certain,
+        }
         log.error("scoring process died", **details)
         self._record("scoring.died", details)
+        if who is None or not (marks.fatal or process.signalled() in CRASHES):
+            return
+        now = time.monotonic()
+        again = now - self._crashes.get(who.digest, -BLAME_SECONDS) < BLAME_SECONDS
+        self._crashes[who.digest] = now
+        if again and self._condemn is not None:
+            try:
+                self._condemn(who, details)
+            except Exception:  # whatever is wrong with it, scoring must come back
+                log.exception("a version that crashes can't be put away", version=who.name)
 
 
 def _left_behind(before: ServerInfo | None) -> ScoringProcess | None:

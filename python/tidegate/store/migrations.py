@@ -259,3 +259,26 @@ def m003_life(tables: Tables) -> None:
     for statement in _LIFE:
         tables.execute(statement)
     tables.execute("PRAGMA user_version = 3")
+
+
+_QUARANTINES = (
+    """CREATE TABLE quarantines (
+        id INTEGER PRIMARY KEY,
+        digest TEXT NOT NULL REFERENCES versions (digest),
+        reason TEXT NOT NULL,
+        created_at TEXT NOT NULL,
+        created_by TEXT NOT NULL,
+        released_at TEXT,
+        released_by TEXT,
+        released_because TEXT
+    ) STRICT""",
+    "CREATE UNIQUE INDEX quarantines_open ON quarantines (digest) WHERE released_at IS NULL",
+)
+
+
+@schema()
+def m004_quarantines(tables: Tables) -> None:
+    """Versions that crashed the scoring process, until an operator lets them go."""
+    for statement in _QUARANTINES:
+        tables.execute(statement)
+    tables.execute("PRAGMA user_version = 4")

@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use ort::environment::Environment;
 
 use crate::OnnxError;
+use crate::ffi::marks;
 
 /// ONNX Runtime, loaded. Cheap to clone; it stays for the life of the process.
 #[derive(Clone, Debug)]
@@ -26,6 +27,15 @@ struct Library {
 static LOADED: Mutex<Option<Library>> = Mutex::new(None);
 
 impl Runtime {
+    /// Keeps in a new file at `path`, from now on, which model each thread of this process runs, and in which thread a
+    /// fatal signal arose: what is left to read when the process has died.
+    ///
+    /// # Errors
+    /// The file can't be made or mapped; then nothing is kept.
+    pub fn mark_runs(&self, path: &Path) -> std::io::Result<()> {
+        marks::arm(path)
+    }
+
     /// Loads the shared library at `path`, or gives the one that was loaded from there before.
     ///
     /// # Errors

@@ -8,6 +8,7 @@ mod counted;
 mod counters;
 mod error;
 mod feature;
+mod forked;
 mod gil;
 mod loader;
 mod profile;

@@ -11,6 +11,7 @@ use tidegate_onnx::Runtime;
 use crate::argument::ArgumentError;
 use crate::arrays;
 use crate::error::raise;
+use crate::forked;
 use crate::gil::detached;
 use crate::loader::{Kernel, ModelLoader};
 
@@ -26,6 +27,7 @@ impl Scorer {
     #[pyo3(signature = (onnx, library, kernel = "auto"))]
     #[expect(clippy::needless_pass_by_value, reason = "a path is converted, not borrowed")]
     fn new(py: Python<'_>, onnx: &[u8], library: PathBuf, kernel: &str) -> PyResult<Self> {
+        forked::check(py)?;
         let found = Kernel::from_name(kernel);
         let kernel = found.ok_or_else(|| raise(py, &ArgumentError::Kernel(kernel.to_owned())))?;
         detached(py, || ModelLoader { runtime: Runtime::load(&library)?, kernel }.model(onnx, None))
@@ -52,6 +54,7 @@ impl Scorer {
 
     /// Scores a batch: arrays by input name to arrays by output name.
     fn score<'py>(&self, py: Python<'py>, inputs: &Bound<'py, PyMapping>) -> PyResult<Bound<'py, PyDict>> {
+        forked::check(py)?;
         let signature = self.loaded.scorer.signature();
         let mut tensors = Vec::with_capacity(signature.inputs.len());
         for spec in &signature.inputs {

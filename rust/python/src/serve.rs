@@ -11,6 +11,7 @@ use tidegate_server::{Report, Server, ServerError, Stop, stop};
 use tracing_subscriber::EnvFilter;
 
 use crate::error::{Fault, raise};
+use crate::forked;
 use crate::loader::ModelLoader;
 use crate::settings::Settings;
 use crate::signals::Handlers;
@@ -23,6 +24,7 @@ const FLUSH: Duration = Duration::from_secs(5);
 /// Serves until SIGTERM or SIGINT, drains, and gives the exit code.
 #[pyfunction]
 pub(crate) fn serve(py: Python<'_>, settings: &str) -> PyResult<i32> {
+    forked::check(py)?;
     let settings = Settings::parse(settings).map_err(|error| raise(py, &ServeError::Settings(error)))?;
     log_to_stderr();
     let (stopper, stop) = stop();
@@ -52,8 +54,14 @@ pub(crate) fn serve(py: Python<'_>, settings: &str) -> PyResult<i32> {
 }
 
 fn run(settings: Settings, stop: Stop) -> Result<Report, ServeError> {
-    let loader = ModelLoader { runtime: Runtime::load(&settings.library)?, kernel: settings.kernel };
+    let runtime = Runtime::load(&settings.library)?;
+    let home = settings.engine.home.clone();
+    let loader = ModelLoader { runtime: runtime.clone(), kernel: settings.kernel };
     let engine = Engine::start(settings.engine, Arc::new(loader), Arc::new(SystemClock))?;
+    // After the engine has the home's lock: the marks of a process that lives are its own.
+    if let Err(error) = runtime.mark_runs(&home.join("scoring.marks")) {
+        tracing::warn!(%error, "a crash will not be blamed on the model that ran");
+    }
     let served = Server::bind(settings.server, Arc::clone(&engine)).and_then(|server| server.run(stop));
     if served.is_err() {
         engine.shutdown(FLUSH);

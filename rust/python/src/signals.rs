@@ -1,10 +1,15 @@
-//! SIGTERM and SIGINT ask the server to drain; Python's handlers come back afterwards.
+//! SIGTERM and SIGINT ask the server to drain, a second one ends it at once, SIGHUP does nothing; Python's handlers come
+//! back afterwards.
+
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use pyo3::prelude::*;
 use pyo3::types::{PyCFunction, PyDict, PyTuple};
 use tidegate_server::Stopper;
 
-const NAMES: [&str; 2] = ["SIGTERM", "SIGINT"];
+const NAMES: [&str; 3] = ["SIGTERM", "SIGINT", "SIGHUP"];
+/// The exit code of a process that did not wait for its requests.
+const CUT: i32 = 1;
 
 /// Handlers in place of Python's own, until [`Handlers::restore`].
 pub(crate) struct Handlers<'py> {
@@ -17,9 +22,19 @@ impl<'py> Handlers<'py> {
     pub(crate) fn install(py: Python<'py>, stopper: &Stopper) -> PyResult<Self> {
         let signal = py.import("signal")?;
         let stopper = stopper.clone();
-        let stop = move |_: &Bound<'_, PyTuple>, _: Option<&Bound<'_, PyDict>>| stopper.stop();
-        let handler = PyCFunction::new_closure(py, Some(c"drain"), None, stop)?;
-        let set = |name| signal.call_method1("signal", (signal.getattr(name)?, &handler));
+        let asked = AtomicBool::new(false);
+        let stop = move |_: &Bound<'_, PyTuple>, _: Option<&Bound<'_, PyDict>>| {
+            if asked.swap(true, Ordering::AcqRel) {
+                std::process::exit(CUT);
+            }
+            stopper.stop();
+        };
+        let handler = PyCFunction::new_closure(py, Some(c"drain"), None, stop)?.into_any();
+        let ignore = signal.getattr("SIG_IGN")?;
+        let set = |name| {
+            let wanted = if name == "SIGHUP" { &ignore } else { &handler };
+            signal.call_method1("signal", (signal.getattr(name)?, wanted))
+        };
         let before = NAMES.into_iter().map(set).collect::<PyResult<_>>()?;
         Ok(Self { signal, before })
     }

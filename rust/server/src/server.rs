@@ -200,11 +200,13 @@ async fn load_and_follow(plane: Arc<Plane>, home: PathBuf, control: Option<Contr
     let disk = shelf.clone();
     let restored = tokio::task::spawn_blocking(move || disk.restore(&engine)).await.unwrap_or(0);
     let keys = Keys::restore(Arc::clone(&plane), &home);
-    plane.readiness.advance(Phase::Ready);
-    tracing::info!(generation = restored, "ready");
+    // A process whose every deployment is broken serves nothing, and is not ready before it serves one.
+    if restored > 0 || shelf.is_empty() {
+        plane.readiness.advance(Phase::Ready);
+        tracing::info!(generation = restored, "ready");
+    }
     if let Some(control) = control {
-        let engine = Arc::clone(&plane.engine);
-        let deployments = Follower { engine, shelf, control: control.clone(), generation: restored };
+        let deployments = Follower { plane, shelf, control: control.clone(), generation: restored };
         tokio::join!(deployments.follow(), keys.follow(control));
     }
 }

@@ -10,7 +10,7 @@ use smallvec::SmallVec;
 use tidegate_model::{DataType, Signature, Tensor};
 
 use super::read::read;
-use super::{Value, check};
+use super::{Value, check, marks};
 
 /// A loaded graph.
 pub(crate) struct Graph {
@@ -18,6 +18,7 @@ pub(crate) struct Graph {
     memory: MemoryInfo<'static>,
     inputs: Vec<CString>,
     outputs: Vec<(CString, DataType)>,
+    mark: u64,
 }
 
 impl Graph {
@@ -25,7 +26,11 @@ impl Graph {
     ///
     /// # Errors
     /// When a name holds a zero byte, which the C API can't pass.
-    pub(crate) fn new(session: Session, signature: &Signature) -> Result<Self, std::ffi::NulError> {
+    pub(crate) fn new(
+        session: Session,
+        signature: &Signature,
+        mark: u64,
+    ) -> Result<Self, std::ffi::NulError> {
         let outputs = signature.outputs.iter().map(|spec| Ok((CString::new(&*spec.name)?, spec.datatype)));
         Ok(Self {
             session,
@@ -36,6 +41,7 @@ impl Graph {
                 .map(|spec| CString::new(&*spec.name))
                 .collect::<Result<_, _>>()?,
             outputs: outputs.collect::<Result<_, _>>()?,
+            mark,
         })
     }
 
@@ -69,6 +75,7 @@ impl Graph {
             self.inputs.iter().map(|name| name.as_ptr()).collect();
         let output_names: SmallVec<[*const c_char; 4]> =
             self.outputs.iter().map(|(name, _)| name.as_ptr()).collect();
+        let marked = marks::running(self.mark);
         // SAFETY: Run may be called by many threads at once on one session, although it takes a mutable pointer. All
         // arrays have the lengths given; the values live until the end of this function.
         let status = check(unsafe {
@@ -83,6 +90,7 @@ impl Graph {
                 outputs.as_mut_ptr(),
             )
         });
+        drop(marked);
         // Whatever ONNX Runtime allocated is ours now, also after an error.
         let fresh: SmallVec<[Option<Value<'static>>; 4]> = outputs
             .iter()

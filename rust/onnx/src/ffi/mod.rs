@@ -8,6 +8,7 @@
 )]
 
 mod graph;
+pub(crate) mod marks;
 mod read;
 mod value;
 

@@ -10,7 +10,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tidegate_engine::{ArtifactError, Artifacts, DeploymentSpec, Engine, InstallError, SpecError};
+use tidegate_engine::{ArtifactError, Artifacts, DeploymentSpec, InstallError, SpecError};
+
+use crate::plane::Plane;
+use crate::readiness::Phase;
 
 pub(crate) use control::Control;
 use control::ControlError;
@@ -42,7 +45,7 @@ enum FollowError {
 
 /// What is followed, and into what.
 pub(crate) struct Follower {
-    pub(crate) engine: Arc<Engine>,
+    pub(crate) plane: Arc<Plane>,
     pub(crate) shelf: Shelf,
     pub(crate) control: Control,
     /// The last generation that was dealt with; a refused one is not asked for again.
@@ -78,12 +81,12 @@ impl Follower {
     async fn step(&mut self) -> Result<(), FollowError> {
         let Some(bytes) = self.control.deployment(self.generation).await? else { return Ok(()) };
         let spec = DeploymentSpec::parse(&bytes)
-            .inspect_err(|error| self.engine.note_failure(0, &shelf::describe(error)))?;
+            .inspect_err(|error| self.plane.engine.note_failure(0, &shelf::describe(error)))?;
         if spec.generation <= self.generation {
             return Err(FollowError::Old { sent: spec.generation, after: self.generation });
         }
         if let Err(error) = self.fetch(&spec).await {
-            self.engine.note_failure(spec.generation, &shelf::describe(&error));
+            self.plane.engine.note_failure(spec.generation, &shelf::describe(&error));
             return Err(error);
         }
         self.generation = spec.generation;
@@ -114,10 +117,11 @@ impl Follower {
 
     /// Loading and warming block, so they have a thread of their own.
     async fn install(&self, spec: DeploymentSpec, bytes: Bytes) -> Result<(), FollowError> {
-        let engine = Arc::clone(&self.engine);
+        let plane = Arc::clone(&self.plane);
         let disk = self.shelf.clone();
         tokio::task::spawn_blocking(move || {
-            let generation = engine.install(&spec, disk.artifacts())?;
+            let generation = plane.engine.install(&spec, disk.artifacts())?;
+            plane.readiness.advance(Phase::Ready);
             tracing::info!(generation, "deployment installed from control");
             disk.keep(generation, &bytes).map_err(FollowError::Keep)
         })

@@ -52,6 +52,11 @@ impl Shelf {
         restored
     }
 
+    /// Whether no deployment was ever kept here.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.generations().is_empty()
+    }
+
     fn install(&self, engine: &Engine, generation: u64) -> Result<(), Box<dyn std::error::Error>> {
         let bytes = fs::read(self.path(generation))?;
         let spec = DeploymentSpec::parse(&bytes)?;
