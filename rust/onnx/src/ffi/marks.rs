@@ -102,9 +102,10 @@ pub(crate) fn arm(path: &Path) -> io::Result<()> {
     }
     let file = File::options().read(true).write(true).create_new(true).open(path)?;
     file.set_len(length as u64)?;
+    let room = libc::off_t::try_from(length).map_err(io::Error::other)?;
     // Without a page behind it, a mark on a full disk would be a SIGBUS.
     // SAFETY: the descriptor is open and the range is the file's.
-    if unsafe { libc::posix_fallocate(file.as_raw_fd(), 0, length as libc::off_t) } != 0 {
+    if unsafe { libc::posix_fallocate(file.as_raw_fd(), 0, room) } != 0 {
         return Err(io::Error::other("no room for the file of marks"));
     }
     let protection = libc::PROT_READ | libc::PROT_WRITE;
