@@ -11,7 +11,7 @@ import httpx
 import pytest
 import structlog
 from fastapi import FastAPI
-from tests.delay import CONTRACT, SIGNATURE, register
+from tests.delay import CONTRACT, SIGNATURE, register, vouch
 
 from tidegate import Client, Installation
 from tidegate.errors import (
@@ -297,7 +297,8 @@ def test_the_client_answers_and_raises_as_the_installation_does(
     assert client.create_model("client-made", "by HTTP") == two_versions.get_model("client-made")
     onnx = client.put_artifact(b"three")["digest"]
     made = client.register_version("delay", onnx, signature=SIGNATURE, contract=CONTRACT)
-    assert made == two_versions.get_version("delay", "3")
+    assert made | {"probe": None} == two_versions.get_version("delay", "3")
+    vouch(two_versions, made)
     assert client.set_traffic("flight", {"3": 1.0}) == two_versions.get_traffic("flight")
     with pytest.raises(InvalidInputError, match=r"sum to 0\.5; expected 1"):
         client.set_traffic("flight", {"3": 0.5})
