@@ -37,9 +37,11 @@ def models() -> dict[str, Any]:
         ),
         "RandomForest 100 x depth 10": RandomForestClassifier(100, max_depth=10, random_state=0),
         "LightGBM 500 x 31 leaves": lightgbm.LGBMClassifier(
-            n_estimators=500, num_leaves=31, random_state=0, verbose=-1
+            n_estimators=500, num_leaves=31, random_state=0, n_jobs=1, verbose=-1
         ),
-        "XGBoost 100 x depth 6": xgboost.XGBClassifier(n_estimators=100, max_depth=6, random_state=0),
+        "XGBoost 100 x depth 6": xgboost.XGBClassifier(
+            n_estimators=100, max_depth=6, random_state=0, n_jobs=1
+        ),
     }
 
 
@@ -65,7 +67,9 @@ def main() -> None:
     x = rng.normal(size=(ROWS, FEATURES)).astype(np.float32)
     y = (x[:, 0] * x[:, 1] + x[:, 2] + rng.normal(scale=0.5, size=ROWS) > 0).astype(np.int64)
     for name, model in models().items():
-        (folder / f"{name}.onnx").write_bytes(converted(model.fit(x, y)))
+        path = folder / f"{name}.onnx"
+        if not path.is_file():
+            path.write_bytes(converted(model.fit(x, y)))
 
 
 if __name__ == "__main__":
