@@ -5,7 +5,7 @@ use crate::ensemble::{DEEPEST, Ensemble, Node as Parsed, Tree};
 use crate::quick::Quick;
 
 /// Trees that are walked at a time for one row.
-pub(crate) const ABREAST: usize = 8;
+pub(crate) const ABREAST: usize = 16;
 
 const COLUMN_BITS: u32 = 12;
 const CHILD_BITS: u32 = 32 - COLUMN_BITS;

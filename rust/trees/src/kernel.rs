@@ -41,6 +41,7 @@ impl Way {
 struct Scratch {
     rows: Vec<f32>,
     leaves: Vec<f32>,
+    reachable: Vec<u32>,
     sums: Vec<f32>,
 }
 
@@ -112,6 +113,15 @@ impl Kernel {
         let (leaves, sums) =
             (&mut scratch.leaves[..self.forest.trees()], &mut scratch.sums[done * targets..]);
         let rows = &scratch.rows[..(count - done) * width];
+        #[cfg(target_arch = "x86_64")]
+        if let (Way::Vectors(_), Some(quick)) = (way, self.forest.quick.as_ref().filter(|quick| quick.alone))
+        {
+            for (row, sums) in rows.chunks_exact(width).zip(sums.chunks_exact_mut(targets)) {
+                quick.leaves(row, &mut scratch.reachable, leaves);
+                leaves.iter().zip(&quick.target).for_each(|(leaf, &target)| sums[target] += leaf);
+            }
+            return;
+        }
         match way {
             Way::Portable => walk::sum(walk::Checked, &self.forest, rows, count - done, leaves, sums),
             #[cfg(target_arch = "x86_64")]
