@@ -10,11 +10,17 @@ mod error;
 mod finish;
 mod forest;
 mod kernel;
+#[cfg(test)]
+mod kernel_tests;
 mod matching;
 mod onnx;
 mod quick;
 mod scorer;
+#[cfg(test)]
+mod scorer_tests;
 mod simd;
+#[cfg(test)]
+mod testing;
 mod walk;
 
 pub use check::{Checked, check_rows, compare, difference};
