@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.delay import CONTRACT, SIGNATURE
+from tests.delay import CONTRACT, SIGNATURE, vouch
 from typer.testing import CliRunner
 
 import tidegate
@@ -55,6 +55,9 @@ def made(run: Run, facts: Path, tmp_path: Path) -> Run:
     ):
         result = run(*arguments)
         assert result.exit_code == 0, result.output
+    with tidegate.open(tmp_path / "home") as verbs:
+        for version in verbs.list_versions("delay"):
+            vouch(verbs, version)
     (tmp_path / "home" / "tidegate.toml").write_text(template(trial=True))
     return run
 
