@@ -15,10 +15,12 @@ from rich.console import Console
 from benches import client, machine
 from benches.boosting import boosting
 from benches.environments import ROOT
+from benches.figures.answers import answers
 from benches.figures.batches import batches
 from benches.figures.bench import Bench
 from benches.figures.confirm import confirm
 from benches.figures.footprint import footprint
+from benches.figures.inprocess import inprocess
 from benches.figures.network import network
 from benches.figures.overload import overload
 from benches.figures.peers import PEERS, peers
@@ -28,12 +30,14 @@ from benches.figures.trees import trees
 from benches.ratio import Result
 
 FIGURES: dict[str, Callable[[Bench], Iterator[Result]]] = {
+    "inprocess": inprocess,
     "network": network,
     "batches": batches,
     "trees": trees,
     "switches": switches,
     "footprint": footprint,
     "overload": overload,
+    "answers": answers,
     "peers": peers,
     "confirm": confirm,
 }

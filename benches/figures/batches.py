@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from benches.bodies import Surface
-from benches.figures.bench import Bench, Side, loaded, medians
+from benches.figures.bench import Bench, Side, checked, loaded, medians
 from benches.kernels import ONNXRUNTIME, Timer
 from benches.ratio import Result, compare, in_turn
 
@@ -33,6 +33,9 @@ def batches(bench: Bench) -> Iterator[Result]:
             name: Side(name, us, replace(bench.bodies.plan(surface, BATCH), connections=CONNECTIONS))
             for name, surface in SURFACES.items()
         }
+
+        for side in sides.values():
+            checked(bench, side)
 
         def served(name: str) -> float:
             bench.now(f"batches of {BATCH}: {name}")

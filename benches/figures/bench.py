@@ -6,7 +6,7 @@ import contextlib
 import statistics
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +70,7 @@ class Sides:
     def measured(self, rounds: int | None = None) -> dict[str, list[float]]:
         """Requests a second of each side in each round."""
         for side in self._sides:
-            client.run(self._bench.load, side.server.address, side.plan.lasting(WARM_SECONDS)).flawless()
+            checked(self._bench, side)
         turns = {side.name: self._turn(side) for side in self._sides}
         return in_turn(turns, self._bench.rounds if rounds is None else rounds)
 
@@ -91,10 +91,17 @@ class Sides:
         return turn
 
 
+def checked(bench: Bench, side: Side) -> None:
+    """A short run that warms a server up and in which every answer is compared with onnxruntime's."""
+    client.run(bench.load, side.server.address, side.plan.lasting(WARM_SECONDS)).flawless()
+
+
 def loaded(bench: Bench, side: Side) -> dict[str, float]:
-    """One run and the server's processor time a request in it."""
+    """One run, in which all must answer well, and the server's processor time a request in it."""
+    # To compare the answers takes processor time of the client's, which is the server's as well.
+    plan = replace(side.plan, answers=None, seconds=bench.seconds)
     before = side.server.cpu_seconds()
-    run: Run = client.run(bench.load, side.server.address, side.plan.lasting(bench.seconds)).flawless()
+    run: Run = client.run(bench.load, side.server.address, plan).flawless()
     cpu = (side.server.cpu_seconds() - before) / run.requests * 1e6
     return {"per_second": run.per_second, "p50_us": run.p50_us, "p99_us": run.p99_us, "server_cpu_us": cpu}
 

@@ -94,7 +94,7 @@ def _against(bench: Bench, client: Client, name: str, server: Serving, judged: b
     if program is None:
         return missing(figure, client.program, "not installed here")
     seconds = max(1, round(bench.seconds))
-    plan: Plan = replace(bench.bodies.plan(client.surface), connections=CONNECTIONS, answers=None)
+    plan: Plan = replace(bench.bodies.plan(client.surface), connections=CONNECTIONS)
     side = Side(name, server, plan)
     command = client.command(bench.folder, server.address, seconds)
 

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from benches.figures.bench import Bench, Side, loaded
+from benches.figures.bench import Bench, Side, checked, loaded
 from benches.ratio import Result, compare, in_turn
 
 MOST = 1.03
@@ -31,7 +31,7 @@ def switches(bench: Bench) -> Iterator[Result]:
             sides = {name: Side(name, server, plan) for name, server in servers.items()}
             bench.now(f"drift and log on and off, batches of {batch}")
             for side in sides.values():
-                loaded(short, side)
+                checked(bench, side)
 
             def turn(side: Side, batch: int = batch) -> Callable[[], float]:
                 return lambda: loaded(short, side)["server_cpu_us"] / batch * (1 if batch == 1 else 1000)
