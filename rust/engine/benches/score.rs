@@ -98,6 +98,7 @@ fn engine(home: &std::path::Path, profiled: bool) -> Arc<Engine> {
         shadow: false,
         mirror: false,
         slots: vec![(0, 9999)],
+        lane: None,
     };
     let endpoint = EndpointSpec {
         id: "ep".into(),

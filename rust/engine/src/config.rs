@@ -12,6 +12,12 @@ pub struct EngineConfig {
     pub workers: usize,
     /// The spools.
     pub log: LogConfig,
+    /// Threads that score what is too slow for a transport's thread.
+    pub lanes: usize,
+    /// Requests that may be on lanes at once, waiting or running.
+    pub lane_requests: usize,
+    /// Bytes that the outputs of one run may have.
+    pub output_limit: usize,
     /// Mirrored requests that may wait for the shadow thread before new ones are dropped.
     pub shadow_queue: usize,
     /// Most bytes that the drift counters of a deployment may take; known before they are made.
@@ -30,6 +36,10 @@ impl EngineConfig {
             home: home.into(),
             workers,
             log: LogConfig::default(),
+            lanes: std::thread::available_parallelism()
+                .map_or(1, |cores| cores.get().saturating_sub(1).max(1)),
+            lane_requests: 2048,
+            output_limit: 64 << 20,
             shadow_queue: 1024,
             counter_bytes: 2 << 30,
             pane_rows: 1000,

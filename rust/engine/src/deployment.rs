@@ -84,6 +84,35 @@ pub struct VariantSpec {
     /// Slots owned: inclusive ranges.
     #[serde(default)]
     pub slots: Vec<(u32, u32)>,
+    /// How it is run, where that is not left to what is measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lane: Option<LaneSpec>,
+}
+
+/// How a variant is run; what is missing is measured when it is loaded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LaneSpec {
+    /// On the transport's thread or on lanes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<LaneMode>,
+    /// Rows of several requests that are scored at once at most, 1 to 4096.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch: Option<u32>,
+    /// Microseconds that a request may wait for others to come, at most 500.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delay_us: Option<u64>,
+}
+
+/// Where a variant runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LaneMode {
+    /// On the thread of the transport that has the request.
+    #[default]
+    Inline,
+    /// On a lane, after those who came before.
+    Lane,
 }
 
 /// Why a deployment file is refused.
@@ -185,6 +214,20 @@ pub enum SpecError {
         /// What is wrong.
         source: MaskError,
     },
+    /// Lane settings out of their range.
+    #[error("endpoint '{endpoint}', version {version}: lane {what} is {actual}, expected {expected}")]
+    Lane {
+        /// The endpoint.
+        endpoint: String,
+        /// The version.
+        version: String,
+        /// The setting.
+        what: &'static str,
+        /// What came.
+        actual: u64,
+        /// Its range.
+        expected: &'static str,
+    },
     /// A weight that is no share, or a shadow that has traffic.
     #[error("endpoint '{endpoint}', version {version}: weight {weight} is not valid{}", if *.shadow { " for a shadow, which has weight 0 and no slots" } else { "" })]
     Weight {
@@ -274,6 +317,7 @@ impl EndpointSpec {
                 return Err(SpecError::Digest { endpoint: self.name.clone(), digest: bad.clone() });
             }
             self.check_weight(variant)?;
+            self.check_lane(variant)?;
             if variant.shadow && variant.mirror {
                 return Err(SpecError::Mirror {
                     endpoint: self.name.clone(),
@@ -286,6 +330,24 @@ impl EndpointSpec {
         Rules::new(self).map_err(|source| SpecError::Rule { endpoint: endpoint(), source })?;
         Policy::check(&self.log, &self.contract)
             .map_err(|source| SpecError::Log { endpoint: endpoint(), source })
+    }
+
+    fn check_lane(&self, variant: &VariantSpec) -> Result<(), SpecError> {
+        let lane = variant.lane.unwrap_or_default();
+        let batch = lane.batch.map_or(1, u64::from);
+        let delay = lane.delay_us.unwrap_or(0);
+        let wrong = |what, actual, expected| SpecError::Lane {
+            endpoint: self.name.clone(),
+            version: variant.version.clone(),
+            what,
+            actual,
+            expected,
+        };
+        match (batch, delay) {
+            (0 | 4097.., _) => Err(wrong("batch", batch, "1 to 4096")),
+            (_, 501..) => Err(wrong("delay_us", delay, "0 to 500")),
+            _ => Ok(()),
+        }
     }
 
     fn check_weight(&self, variant: &VariantSpec) -> Result<(), SpecError> {

@@ -16,6 +16,7 @@ fn spec() -> DeploymentSpec {
         shadow: false,
         mirror: false,
         slots: slots.to_vec(),
+        lane: None,
     };
     DeploymentSpec {
         format: 1,

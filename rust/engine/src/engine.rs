@@ -155,6 +155,12 @@ impl Engine {
         counts::encode(found).map_err(|error| EngineError::Encode(Box::new(error)))
     }
 
+    /// Whether any request waits for a lane, or runs on one. Costs one load.
+    #[must_use]
+    pub fn queues(&self) -> bool {
+        self.shared.pool.busy()
+    }
+
     /// What the engine is doing.
     #[must_use]
     pub fn status(&self) -> Status {

@@ -137,6 +137,44 @@ pub enum EngineError {
         /// The version.
         version: String,
     },
+    /// Too many wait already, or this one waited for too long.
+    #[error("too many requests wait for version {version} of endpoint '{endpoint}'")]
+    Overloaded {
+        /// The endpoint.
+        endpoint: String,
+        /// The version.
+        version: String,
+    },
+    /// The version keeps failing and is left alone for a while.
+    #[error("version {version} of endpoint '{endpoint}' keeps failing and is not asked for a while")]
+    Failing {
+        /// The endpoint.
+        endpoint: String,
+        /// The version.
+        version: String,
+    },
+    /// Runs of the version don't end; nothing more is sent there.
+    #[error("version {version} of endpoint '{endpoint}' is in quarantine: its runs don't end in time")]
+    Quarantined {
+        /// The endpoint.
+        endpoint: String,
+        /// The version.
+        version: String,
+    },
+    /// The model's outputs are too large.
+    #[error(
+        "output limit: version {version} of endpoint '{endpoint}' gave {bytes} bytes, {limit} are allowed"
+    )]
+    OutputLimit {
+        /// The endpoint.
+        endpoint: String,
+        /// The version.
+        version: String,
+        /// What the outputs hold.
+        bytes: usize,
+        /// The limit.
+        limit: usize,
+    },
     /// A thread of the engine has ended.
     #[error("the engine is shut down")]
     Stopped,

@@ -41,7 +41,10 @@ pub(crate) fn install(
     let mut installer = Installer { shared, loader, artifacts, models: loaded(&live), counter_bytes: 0 };
     drop(live);
     let endpoints = spec.endpoints.iter().map(|endpoint| installer.endpoint(spec.generation, endpoint));
-    let endpoints = endpoints.collect::<Result<_, _>>()?;
+    let endpoints = endpoints.collect::<Result<Vec<_>, _>>()?;
+    for variant in endpoints.iter().flat_map(|endpoint: &Arc<Endpoint>| &endpoint.variants) {
+        variant.line.fix(variant.lane.as_ref());
+    }
     let deployment = Deployment::new(spec.generation, spec.default_endpoint.as_deref(), endpoints);
     let replaced = shared.live.swap(Arc::new(deployment));
     lock(&shared.observers).retire(replaced);
@@ -91,7 +94,7 @@ impl Installer<'_> {
             log: lock(&self.shared.observers).log(&spec.name),
             policy: Policy::new(&spec.log, &spec.contract, &self.salt(spec)?),
         };
-        warm::warm(&endpoint)?;
+        warm::warm(&endpoint, self.shared.config.output_limit)?;
         Ok(Arc::new(endpoint))
     }
 
@@ -137,6 +140,7 @@ impl Installer<'_> {
             drift,
             meter,
             line,
+            lane: spec.lane,
         })
     }
 

@@ -56,10 +56,11 @@ mod writer;
 pub use artifacts::{ArtifactError, ArtifactFiles, Artifacts, digest};
 pub use clock::{Clock, SystemClock};
 pub use config::{EngineConfig, Fsync, LogConfig};
-pub use deployment::{DeploymentSpec, EndpointSpec, FORMAT, SpecError, VariantSpec};
+pub use deployment::{DeploymentSpec, EndpointSpec, FORMAT, LaneMode, LaneSpec, SpecError, VariantSpec};
 pub use engine::{Engine, FeedbackDone, Loaded, Loader, ShutdownReport};
 pub use error::{EngineError, FeedbackError, InstallError, LoadError, Mismatch};
 pub use label::Label;
+pub use lanes::{Pending, Submitted};
 pub use log::{LogSpec, Mask, MaskError, MaskSpec};
 pub use recover::{Recovered, recover};
 pub use reference::Reference;
@@ -68,6 +69,7 @@ pub use rule::{HeadersMet, RuleError, RuleSpec};
 pub use snapshot::{Deployment, Endpoint, Variant};
 pub use stats::{BatchStats, DURATION_BOUNDS_US, VariantStats};
 pub use status::{
-    EndpointStatus, FailedInstall, LabelStatus, LaneStatus, LogStatus, ShadowStatus, Status, VariantStatus,
+    EndpointStatus, FailedInstall, LabelStatus, LaneStatus, LanesStatus, LogStatus, ShadowStatus, Status,
+    VariantStatus,
 };
 pub use worker::Worker;

@@ -12,6 +12,7 @@ impl Shared {
             endpoints: live.endpoints().iter().map(|endpoint| endpoint_status(endpoint)).collect(),
             counter_bytes: counter_bytes(&live),
             predictions: self.totals.log_status(),
+            lanes: self.pool.status(),
             shadows: self.totals.shadow_status(),
             labels: self.totals.label_status(),
             failed: lock(&self.failed).clone(),

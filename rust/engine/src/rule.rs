@@ -74,6 +74,11 @@ enum Subject {
 }
 
 impl Rules {
+    /// Whether there is none.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The rules of an endpoint; the first that is wrong is an error.
     pub(crate) fn new(spec: &EndpointSpec) -> Result<Self, RuleError> {
         if spec.rules.len() > MAX_RULES {

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use tidegate_model::{Batch, Contract, Tensor};
 
 use crate::EngineError;
-use crate::log::Request;
+use crate::lanes::MOST_ROWS;
+use crate::log::{Request, data_bytes};
 use crate::meter::{Part, Spent};
 use crate::snapshot::{Endpoint, Variant};
 
@@ -23,34 +24,83 @@ pub(crate) fn score(
     variant: &Variant,
     arrived: Option<Instant>,
     began: Instant,
+    output_limit: usize,
 ) -> Result<Scored, EngineError> {
     let batch = &request.batch;
-    let scored = run(&request.endpoint, variant, batch);
+    let scored = run_whole(&request.endpoint, variant, batch, output_limit, || Ok(()));
     let ended = Instant::now();
     let arrived = arrived.unwrap_or(began);
     let outputs = scored.inspect_err(|_| variant.meter.failed(thread, ended - arrived))?;
     let spent = Spent { input: began - arrived, queue: Duration::ZERO, infer: ended - began };
     variant.meter.ran(thread, batch.rows, spent.infer);
     let part = Part { rows: batch.rows, batch: batch.rows, spent, received_at: request.received_at };
-    variant.meter.scored(thread, &part);
+    count(thread, request, variant, &outputs, &part);
+    Ok(Scored { outputs, ended })
+}
+
+/// Counts a request that thread `thread` scored: metrics and drift.
+pub(crate) fn count(thread: usize, request: &Request, variant: &Variant, outputs: &[Tensor], part: &Part) {
+    let batch = &request.batch;
+    variant.meter.scored(thread, part);
     if let Some(drift) = &variant.drift {
         let counted = drift.tap.count(thread, batch.rows, request.event_time, |counters| {
-            drift.plan.count(counters, batch, &outputs)
+            drift.plan.count(counters, batch, outputs)
         });
         if let Err(error) = counted {
             tracing::error!(endpoint = %request.endpoint.name, %error, "rows were not counted for drift");
         }
     }
-    Ok(Scored { outputs, ended })
+}
+
+/// Runs the model over a batch of any size: in parts, where a model is given no more rows at once. `go_on` is asked
+/// before each part but the first.
+pub(crate) fn run_whole(
+    endpoint: &Endpoint,
+    variant: &Variant,
+    batch: &Batch,
+    output_limit: usize,
+    go_on: impl Fn() -> Result<(), EngineError>,
+) -> Result<Vec<Tensor>, EngineError> {
+    let inputs: Option<Vec<&Tensor>> =
+        variant.wiring.inputs.iter().map(|&input| batch.inputs.get(input)).collect();
+    let wrong = || EngineError::Batch { endpoint: endpoint.name.clone() };
+    let inputs = inputs.ok_or_else(wrong)?;
+    if batch.rows <= MOST_ROWS {
+        return run(endpoint, variant, batch.rows, &inputs, output_limit);
+    }
+    let mut parts: Vec<Vec<Tensor>> = Vec::with_capacity(batch.rows.div_ceil(MOST_ROWS));
+    let mut left = output_limit;
+    for start in (0..batch.rows).step_by(MOST_ROWS) {
+        if start > 0 {
+            go_on()?;
+        }
+        let end = batch.rows.min(start + MOST_ROWS);
+        let part: Option<Vec<Tensor>> = inputs.iter().map(|input| input.rows(start..end)).collect();
+        let part = part.ok_or_else(wrong)?;
+        let outputs = run(endpoint, variant, end - start, &part.iter().collect::<Vec<_>>(), left)?;
+        left = left.saturating_sub(bytes(&outputs));
+        parts.push(outputs);
+    }
+    let whole =
+        |output| Tensor::join(&parts.iter().map(|part| part.get(output)).collect::<Option<Vec<_>>>()?);
+    let outputs: Option<Vec<Tensor>> = (0..variant.wiring.outputs.len()).map(whole).collect();
+    outputs.ok_or_else(|| EngineError::Outputs {
+        endpoint: endpoint.name.clone(),
+        version: variant.version.to_string(),
+        problem: "the outputs of its parts have several shapes".into(),
+    })
 }
 
 /// Runs the model and gives its outputs in the order of the contract. A panic in the scorer is an error here.
-pub(crate) fn run(endpoint: &Endpoint, variant: &Variant, batch: &Batch) -> Result<Vec<Tensor>, EngineError> {
-    let inputs: Option<Vec<&Tensor>> =
-        variant.wiring.inputs.iter().map(|&input| batch.inputs.get(input)).collect();
-    let inputs = inputs.ok_or_else(|| EngineError::Batch { endpoint: endpoint.name.clone() })?;
+pub(crate) fn run(
+    endpoint: &Endpoint,
+    variant: &Variant,
+    rows: usize,
+    inputs: &[&Tensor],
+    output_limit: usize,
+) -> Result<Vec<Tensor>, EngineError> {
     let names = || (endpoint.name.clone(), variant.version.to_string());
-    let outputs = match catch_unwind(AssertUnwindSafe(|| variant.loaded.scorer.score(batch.rows, &inputs))) {
+    let outputs = match catch_unwind(AssertUnwindSafe(|| variant.loaded.scorer.score(rows, inputs))) {
         Ok(scored) => scored.map_err(|source| {
             let (endpoint, version) = names();
             EngineError::Model { endpoint, version, source }
@@ -60,10 +110,19 @@ pub(crate) fn run(endpoint: &Endpoint, variant: &Variant, batch: &Batch) -> Resu
             return Err(EngineError::Panicked { endpoint, version });
         }
     };
-    arrange(outputs, &variant.wiring.outputs, &endpoint.contract, batch.rows).map_err(|problem| {
+    let bytes = bytes(&outputs);
+    if bytes > output_limit {
+        let (endpoint, version) = names();
+        return Err(EngineError::OutputLimit { endpoint, version, bytes, limit: output_limit });
+    }
+    arrange(outputs, &variant.wiring.outputs, &endpoint.contract, rows).map_err(|problem| {
         let (endpoint, version) = names();
         EngineError::Outputs { endpoint, version, problem }
     })
+}
+
+fn bytes(outputs: &[Tensor]) -> usize {
+    outputs.iter().map(|output| data_bytes(&output.data)).sum()
 }
 
 /// Whether the batch was made for this contract; cheap, and for callers that mix endpoints up.

@@ -87,11 +87,21 @@ impl Shadow {
         for variant in others.filter_map(|&index| endpoint.variants.get(index)) {
             let (role, scored) = if variant.shadow {
                 let (thread, began) = (self.shared.shadow_thread(), Instant::now());
-                let scored = scoring::score(thread, request, variant, None, began);
+                let scored =
+                    scoring::score(thread, request, variant, None, began, self.shared.config.output_limit);
                 (RowRole::Shadow, scored.map(|scored| scored.outputs))
             } else {
                 // Its meters and drift counters are of what it answers.
-                (RowRole::Mirror, scoring::run(endpoint, variant, &request.batch))
+                (
+                    RowRole::Mirror,
+                    scoring::run_whole(
+                        endpoint,
+                        variant,
+                        &request.batch,
+                        self.shared.config.output_limit,
+                        || Ok(()),
+                    ),
+                )
             };
             match scored {
                 Ok(outputs) => self.shared.log(Record {

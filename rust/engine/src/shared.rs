@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
 
+use crate::lanes::Pool;
 use crate::log::{Record, Request};
 use crate::observers::Observers;
 use crate::ring::Pusher;
@@ -15,7 +16,7 @@ use crate::totals::Totals;
 use crate::writer::Command;
 use crate::{Clock, Deployment, EngineConfig, FailedInstall};
 
-/// Nothing in here is locked on the way of a request.
+/// Nothing in here is locked on the way of a request that is scored inline.
 pub(crate) struct Shared {
     pub(crate) config: EngineConfig,
     pub(crate) clock: Arc<dyn Clock>,
@@ -29,6 +30,8 @@ pub(crate) struct Shared {
     pub(crate) commands: SyncSender<Command>,
     /// To the shadow thread.
     pub(crate) mirrors: Pusher<Arc<Request>>,
+    /// Requests that wait for a lane; its lock is the only one on the way of a request, and not on that of inline models.
+    pub(crate) pool: Pool,
     pub(crate) observers: Mutex<Observers>,
     pub(crate) failed: Mutex<Option<FailedInstall>>,
     /// One installation at a time.
@@ -38,6 +41,11 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
+    /// The thread index of a lane, after that of the shadow thread.
+    pub(crate) fn lane_thread(&self, lane: usize) -> usize {
+        self.config.workers + 1 + lane
+    }
+
     /// The thread index of the shadow thread, after those of the workers.
     pub(crate) fn shadow_thread(&self) -> usize {
         self.config.workers
@@ -45,7 +53,7 @@ impl Shared {
 
     /// Number of threads that score.
     pub(crate) fn threads(&self) -> usize {
-        self.config.workers + 1
+        self.config.workers + 1 + self.config.lanes.max(1)
     }
 }
 

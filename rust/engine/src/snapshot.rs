@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Instant;
 
 use tidegate_model::{Contract, Signature};
 use tidegate_traffic::SlotTable;
@@ -14,7 +15,7 @@ use crate::plan::Plan;
 use crate::rule::Rules;
 use crate::tap::Tap;
 use crate::totals::EndpointLog;
-use crate::{HeadersMet, Loaded};
+use crate::{EngineError, HeadersMet, LaneSpec, Loaded};
 
 /// One generation. A request sees one from start to end.
 #[derive(Debug, Default)]
@@ -86,6 +87,32 @@ impl Endpoint {
     }
 }
 
+impl Endpoint {
+    /// Why a request that names no version would be refused now, as far as one can tell before it is read. Counted as
+    /// refused: whoever asks refuses it.
+    #[must_use]
+    pub fn refusal(&self) -> Option<EngineError> {
+        if !self.routing.rules.is_empty() {
+            return None;
+        }
+        let mut answering =
+            self.variants.iter().filter(|variant| !variant.shadow && variant.weight > 0.0).peekable();
+        let first = answering.peek().copied()?;
+        if !answering.all(|variant| variant.line.refuses(Instant::now)) {
+            return None;
+        }
+        let (endpoint, version) = (self.name.clone(), first.version.to_string());
+        Some(if first.line.quarantined() {
+            EngineError::Quarantined { endpoint, version }
+        } else if first.line.breaker.is_open() {
+            EngineError::Failing { endpoint, version }
+        } else {
+            first.line.tally.rejected.one();
+            EngineError::Overloaded { endpoint, version }
+        })
+    }
+}
+
 /// How an endpoint chooses.
 #[derive(Debug)]
 pub(crate) struct Routing {
@@ -120,6 +147,8 @@ pub struct Variant {
     pub(crate) drift: Option<Drift>,
     pub(crate) meter: Arc<Meter>,
     pub(crate) line: Arc<Line>,
+    /// How the deployment wants it run.
+    pub(crate) lane: Option<LaneSpec>,
 }
 
 /// Which tensor of the contract is which tensor of the model.

@@ -12,6 +12,7 @@ use arc_swap::ArcSwap;
 
 use crate::disk::{Disk, Files};
 use crate::files::create_folders;
+use crate::lanes::{self, Pool};
 use crate::poll::{self, Stop};
 use crate::recover::cut_torn_tails;
 use crate::ring::ring;
@@ -50,6 +51,7 @@ pub(crate) fn start_on(
     let (shadow, shadow_receiver) = channel();
     let shared = Arc::new(Shared {
         taken: (0..config.workers).map(|_| AtomicBool::new(false)).collect(),
+        pool: Pool::new(config.lanes, config.lane_requests),
         config,
         clock,
         totals: Totals::default(),
@@ -66,7 +68,12 @@ pub(crate) fn start_on(
     let writer = Writer::new(Arc::clone(&shared), record_popper, command_receiver, disk);
     let mirror = Shadow { shared: Arc::clone(&shared), requests: mirror_popper, commands: shadow_receiver };
     let (polled, stop) = (Arc::clone(&shared), Arc::clone(&stop_poll));
+    for lane in 0..shared.config.lanes.max(1) {
+        lanes::start(&shared, lane)?;
+    }
+    let watched = Arc::clone(&shared);
     let handles = vec![
+        spawn("tidegate-watch", move || lanes::watch(&watched))?,
         spawn("tidegate-shadow", move || mirror.run())?,
         spawn("tidegate-poll", move || poll::run(&polled, &stop))?,
         spawn("tidegate-log", move || writer.run())?,

@@ -1,5 +1,6 @@
 //! What an engine is doing, as anybody may read it.
 
+use crate::LaneMode;
 use serde::{Deserialize, Serialize};
 
 /// A reading of an engine. Rows are rows of batches; requests are whole batches.
@@ -13,6 +14,9 @@ pub struct Status {
     pub counter_bytes: u64,
     /// The prediction log.
     pub predictions: LogStatus,
+    /// The threads that score slow models.
+    #[serde(default)]
+    pub lanes: LanesStatus,
     /// Mirrored scoring.
     pub shadows: ShadowStatus,
     /// The label log.
@@ -64,8 +68,62 @@ pub struct VariantStatus {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct LaneStatus {
+    /// Where it runs.
+    pub mode: LaneMode,
+    /// Rows of several requests that are scored at once at most.
+    pub batch: usize,
+    /// Microseconds of one row in the slow case, as measured when it was loaded.
+    pub microseconds: u64,
+    /// Nanoseconds of one row where many are scored at once.
+    pub row_nanoseconds: u64,
+    /// Largest difference of a floating output between a row alone and in a batch, in units in the last place.
+    pub ulps: Option<u64>,
+    /// Why it is run so.
+    pub reason: String,
+    /// Requests that wait.
+    pub queued: usize,
+    /// Lanes that work for it.
+    pub running: usize,
+    /// Lanes that hang in it.
+    pub stuck_now: usize,
+    /// Microseconds of a run on a lane, on average.
+    pub run_microseconds: u64,
+    /// Runs on lanes.
+    pub runs: u64,
+    /// Requests in those runs.
+    pub run_requests: u64,
+    /// What those requests waited, in nanoseconds.
+    pub waited_nanoseconds: u64,
     /// Requests whose deadline passed before the model was asked.
     pub expired: u64,
+    /// Requests whose deadline passed while the model ran.
+    pub late: u64,
+    /// Requests whose sender went away before the model was asked.
+    pub cancelled: u64,
+    /// Requests refused because too many waited.
+    pub rejected: u64,
+    /// Runs that did not end in time.
+    pub stuck: u64,
+    /// Whether nothing more is sent there, because too many runs did not end.
+    pub quarantined: bool,
+    /// Whether it is left alone for a while, because it kept failing.
+    pub breaker_open: bool,
+    /// How often it was.
+    pub breaker_opened: u64,
+}
+
+/// The threads that score what is too slow for a transport's thread.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct LanesStatus {
+    /// How many there are.
+    pub lanes: usize,
+    /// Those that have nothing to do.
+    pub free: usize,
+    /// Threads that hang in a model.
+    pub stuck: usize,
+    /// Requests that wait or run.
+    pub in_flight: usize,
 }
 
 /// Rows on their way to the prediction log, since start. After a flush, `accepted = logged + sampled`; `dropped` counts

@@ -171,6 +171,7 @@ pub(crate) fn endpoint() -> Arc<Endpoint> {
         drift: None,
         meter: Arc::new(Meter::new(2)),
         line: Arc::default(),
+        lane: None,
     };
     let table = SlotTable::from_ranges(1, &[(0, 0, 0)]).unwrap();
     Arc::new(Endpoint {

@@ -25,10 +25,12 @@ impl Threads {
         Ok(())
     }
 
-    /// Ends shadows first (they log), then the poll (it closes panes), then the writer.
+    /// Ends lanes first (they feed shadows), then shadows (they log), then the poll (it closes panes), then the writer.
     pub(crate) fn shutdown(&self, shared: &Shared, deadline: Duration) -> ShutdownReport {
         let until = Instant::now() + deadline;
         let left = || until.saturating_duration_since(Instant::now());
+        let lanes = shared.pool.stop(left());
+
         let (stopped, answer) = channel();
         let told = self.tell_shadow(shared, shadow::Command::Stop(until, stopped));
         let shadows = told.ok().and_then(|()| answer.recv_timeout(left()).ok());
@@ -48,7 +50,7 @@ impl Threads {
             }
         }
         ShutdownReport {
-            complete: shadows.is_some() && written == Some(true),
+            complete: lanes && shadows.is_some() && written == Some(true),
             shadows_cut: shadows.unwrap_or_default(),
         }
     }

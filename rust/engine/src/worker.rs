@@ -1,12 +1,13 @@
-//! One transport thread's handle: routes, scores, counts and logs without a lock.
+//! One transport thread's handle: routes, scores, counts and logs without a lock; slow models are handed to lanes.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use tidegate_model::Tensor;
+use tidegate_model::{ScoreError, Tensor};
 use uuid::{ContextV7, Timestamp, Uuid};
 
+use crate::lanes::{Job, Pending, Slot, Submitted};
 use crate::log::{Record, Request, RowRole};
 use crate::request::Run;
 use crate::shared::Shared;
@@ -27,24 +28,33 @@ impl Worker {
         Self { shared, index, ids: ContextV7::new() }
     }
 
-    /// Scores one request. `endpoint` comes from [`crate::Engine::deployment`], read once for this request.
+    /// Scores one request on this thread, or waits for a lane to do it. `endpoint` comes from
+    /// [`crate::Engine::deployment`], read once for this request.
     ///
     /// # Errors
-    /// [`EngineError`]: the version, the pin, the routing key, or the model.
+    /// [`EngineError`]: the version, the pin, the routing key, the queue, or the model.
     pub fn score(
         &mut self,
         endpoint: &Arc<Endpoint>,
         request: ScoreRequest,
     ) -> Result<ScoreResponse, EngineError> {
+        self.submit(endpoint, request).wait()
+    }
+
+    /// Scores one request on this thread, or queues it for a lane when its model is slow. Never blocks for long.
+    pub fn submit(&mut self, endpoint: &Arc<Endpoint>, request: ScoreRequest) -> Submitted {
+        self.place(endpoint, request).unwrap_or_else(|error| Submitted::Done(Err(error)))
+    }
+
+    fn place(&mut self, endpoint: &Arc<Endpoint>, request: ScoreRequest) -> Result<Submitted, EngineError> {
         if !scoring::fits(&request.batch, &endpoint.contract) {
             return Err(EngineError::Batch { endpoint: endpoint.name.clone() });
         }
         let received_at = self.shared.clock.now_us();
-        let arrived = request.arrived;
         let id = self.mint(received_at);
         let choice = route::choose(endpoint, &request, id)?;
         let variant = endpoint.variants.get(choice.variant).ok_or(EngineError::Stopped)?;
-        let deadline = request.deadline;
+        let ScoreRequest { deadline, priority, arrived, .. } = request;
         let request = Request {
             endpoint: Arc::clone(endpoint),
             id,
@@ -59,17 +69,33 @@ impl Worker {
             batch: request.batch,
         };
         let began = Instant::now();
-        if deadline.is_some_and(|deadline| deadline <= self.shared.clock.at(began)) {
-            variant.line.tally.expired.one();
-            let (endpoint, version) = (endpoint.name.clone(), variant.version.to_string());
-            return Err(EngineError::Expired { endpoint, version });
+        let now = self.shared.clock.at(began);
+        open(endpoint, variant, deadline, now)?;
+        let line = &variant.line;
+        if line.waits(request.batch.rows) {
+            let slot = Slot::new(endpoint, variant);
+            let (variant, waiting) = (Arc::clone(variant), Arc::clone(&slot));
+            self.shared.pool.submit(Job {
+                request,
+                variant,
+                slot,
+                deadline,
+                priority,
+                queued: now,
+                arrived,
+            })?;
+            return Ok(Submitted::Queued(Pending::new(&waiting)));
         }
-        let scored = scoring::score(self.index, &request, variant, arrived, began)?;
+        let limit = self.shared.config.output_limit;
+        let scored = scoring::score(self.index, &request, variant, arrived, began, limit);
+        let scored = scored.inspect_err(|error| self.shared.fail(variant, error))?;
+        line.breaker.succeeded();
+        line.ran_inline(scored.ended - began);
         let outputs = Arc::new(scored.outputs);
         let run = Run { variant: Arc::clone(variant), batch: request.batch.rows, ended: scored.ended };
         let response = respond(&request, run, &outputs);
-        self.observe(request, variant, outputs);
-        Ok(response)
+        self.shared.observe(request, variant, outputs);
+        Ok(Submitted::Done(Ok(response)))
     }
 
     /// Tells that the answer is encoded, for the statistics. A second time would count twice.
@@ -84,18 +110,6 @@ impl Worker {
         let nanoseconds = (now % 1_000_000 * 1000) as u32;
         Uuid::new_v7(Timestamp::from_unix(&self.ids, now / 1_000_000, nanoseconds))
     }
-
-    /// Hands the request to the log and to those who watch; both take it or count that they did not.
-    fn observe(&self, request: Request, variant: &Arc<Variant>, outputs: Arc<Vec<Tensor>>) {
-        let request = Arc::new(request);
-        let watched = request.route == Route::Weight
-            && request.endpoint.routing.watchers.iter().any(|&index| index != request.variant);
-        if watched {
-            self.shared.mirror(Arc::clone(&request));
-        }
-        let variant = Arc::clone(variant);
-        self.shared.log(Record { request, variant, role: RowRole::Answer, outputs });
-    }
 }
 
 impl Drop for Worker {
@@ -107,7 +121,57 @@ impl Drop for Worker {
     }
 }
 
+/// Fails when nobody waits for the answer any more, or the variant is to be left alone.
+fn open(
+    endpoint: &Endpoint,
+    variant: &Variant,
+    deadline: Option<Instant>,
+    now: Instant,
+) -> Result<(), EngineError> {
+    let line = &variant.line;
+    let names = || (endpoint.name.clone(), variant.version.to_string());
+    if deadline.is_some_and(|deadline| deadline <= now) {
+        line.tally.expired.one();
+        let (endpoint, version) = names();
+        return Err(EngineError::Expired { endpoint, version });
+    }
+    if line.quarantined() {
+        let (endpoint, version) = names();
+        return Err(EngineError::Quarantined { endpoint, version });
+    }
+    if !line.breaker.admits(now) {
+        let (endpoint, version) = names();
+        return Err(EngineError::Failing { endpoint, version });
+    }
+    Ok(())
+}
+
 impl Shared {
+    /// Hands the request to the log and to those who watch; both take it or count that they did not.
+    pub(crate) fn observe(&self, request: Request, variant: &Arc<Variant>, outputs: Arc<Vec<Tensor>>) {
+        let request = Arc::new(request);
+        let watched = request.route == Route::Weight
+            && request.endpoint.routing.watchers.iter().any(|&index| index != request.variant);
+        if watched {
+            self.mirror(Arc::clone(&request));
+        }
+        let variant = Arc::clone(variant);
+        self.log(Record { request, variant, role: RowRole::Answer, outputs });
+    }
+
+    /// Tells the breaker of a failed run; what the caller did wrong is none.
+    pub(crate) fn fail(&self, variant: &Variant, error: &EngineError) {
+        let failed = match error {
+            EngineError::Model { source, .. } => matches!(source, ScoreError::Run(_)),
+            EngineError::Outputs { .. } | EngineError::Panicked { .. } => true,
+            _ => false,
+        };
+        if failed {
+            let now = self.clock.at(Instant::now());
+            variant.line.breaker.failed(now, variant.meter.read().requests);
+        }
+    }
+
     /// Puts a record into the log's ring, or counts its rows as lost.
     pub(crate) fn log(&self, record: Record) {
         let rows = record.rows() as u64;
@@ -139,7 +203,7 @@ impl Shared {
     }
 }
 
-fn respond(request: &Request, run: Run, outputs: &Arc<Vec<Tensor>>) -> ScoreResponse {
+pub(crate) fn respond(request: &Request, run: Run, outputs: &Arc<Vec<Tensor>>) -> ScoreResponse {
     let variant = &run.variant;
     ScoreResponse {
         prediction_id: request.id,

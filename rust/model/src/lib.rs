@@ -5,6 +5,7 @@
 mod batch;
 mod contract;
 mod datatype;
+mod rows;
 mod scorer;
 mod signature;
 mod tensor;

@@ -23,7 +23,17 @@ pub(crate) struct Settings {
 }
 
 /// The names that the server does not know.
-const OWN: [&str; 6] = ["kernel", "library", "log", "pane_rows", "pane_seconds", "shadow_queue"];
+const OWN: [&str; 9] = [
+    "kernel",
+    "lane_requests",
+    "lanes",
+    "library",
+    "log",
+    "output_limit",
+    "pane_rows",
+    "pane_seconds",
+    "shadow_queue",
+];
 
 #[derive(Deserialize)]
 struct Own {
@@ -35,6 +45,9 @@ struct Own {
     pane_rows: Option<u64>,
     pane_seconds: Option<u64>,
     shadow_queue: Option<usize>,
+    lanes: Option<usize>,
+    lane_requests: Option<usize>,
+    output_limit: Option<usize>,
 }
 
 #[derive(Default, Deserialize)]
@@ -68,6 +81,9 @@ impl Settings {
         set(&mut engine.pane_rows, own.pane_rows);
         set(&mut engine.pane_seconds, own.pane_seconds);
         set(&mut engine.shadow_queue, own.shadow_queue);
+        set(&mut engine.lanes, own.lanes);
+        set(&mut engine.lane_requests, own.lane_requests);
+        set(&mut engine.output_limit, own.output_limit);
         own.log.apply(&mut engine);
         Ok(Self { library: own.library, kernel: own.kernel, engine, server })
     }

@@ -98,8 +98,12 @@ impl From<EngineError> for Fault {
             EngineError::KeyDiffers { .. } | EngineError::RuleDiffers { .. } | EngineError::KeyNotText => {
                 ErrorKind::InvalidInput
             }
-            EngineError::Stopped => ErrorKind::Unavailable,
             EngineError::Expired { .. } => ErrorKind::DeadlineExceeded,
+            EngineError::Overloaded { .. } => ErrorKind::Overloaded,
+            EngineError::Stopped | EngineError::Failing { .. } | EngineError::Quarantined { .. } => {
+                ErrorKind::Unavailable
+            }
+            EngineError::OutputLimit { .. } => ErrorKind::TooLarge,
             EngineError::Model { endpoint, version, .. }
             | EngineError::Outputs { endpoint, version, .. }
             | EngineError::Panicked { endpoint, version } => {

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use tidegate_engine::{Deployment, Endpoint, Engine, Label, ScoreRequest, ScoreResponse, Worker};
+use tidegate_engine::{Deployment, Endpoint, Engine, Label, ScoreRequest, ScoreResponse, Submitted, Worker};
 use tokio::sync::oneshot;
 
 use crate::ErrorKind;
@@ -92,6 +92,25 @@ impl Plane {
         Err(Fault::new(ErrorKind::NotFound, message))
     }
 
+    /// Fails when a request for this endpoint would be refused anyway: before its body is read or decoded, so that saying
+    /// no costs little. A `version` asked for by name has a queue of its own.
+    pub(crate) fn room(endpoint: &Endpoint, version: &str) -> Result<(), Fault> {
+        let refusal = if version.is_empty() { endpoint.refusal() } else { None };
+        refusal.map_or(Ok(()), |refusal| Err(refusal.into()))
+    }
+
+    /// The same for a request of which nothing is known but that it scores: where there is one version only.
+    pub(crate) fn room_at_all(&self) -> Result<(), Fault> {
+        if !self.engine.queues() {
+            return Ok(());
+        }
+        let deployment = self.engine.deployment();
+        match deployment.endpoints() {
+            [only] if only.variants.len() == 1 => Self::room(only, ""),
+            _ => Ok(()),
+        }
+    }
+
     /// The endpoint that feedback is for when it names none: the default one, else the only one.
     pub(crate) fn implied_endpoint(&self) -> Result<Arc<Endpoint>, Fault> {
         let deployment = self.engine.deployment();
@@ -150,13 +169,23 @@ impl Desk {
     }
 
     /// Scores one request. The worker is never held over an await.
-    #[expect(clippy::unused_async, reason = "models that are scored elsewhere are waited for")]
     pub(crate) async fn score(
         &self,
         endpoint: &Arc<Endpoint>,
         request: ScoreRequest,
     ) -> Result<ScoreResponse, Fault> {
-        Ok(self.worker.borrow_mut().score(endpoint, request)?)
+        let deadline = request.deadline;
+        let submitted = self.worker.borrow_mut().submit(endpoint, request);
+        let mut pending = match submitted {
+            Submitted::Done(scored) => return Ok(scored?),
+            Submitted::Queued(pending) => pending,
+        };
+        // Dropped with this future when the client goes away, which takes the request out of its queue.
+        let Some(deadline) = deadline else { return Ok(pending.await?) };
+        match tokio::time::timeout_at(deadline.into(), &mut pending).await {
+            Ok(scored) => Ok(scored?),
+            Err(_) => Err(pending.expire().into()),
+        }
     }
 
     /// Tells the statistics that the answer is encoded; once per answer.

@@ -10,4 +10,4 @@ pub(crate) use batch::encode;
 pub(crate) use layout::Layout;
 pub(crate) use policy::Policy;
 pub use policy::{LogSpec, Mask, MaskError, MaskSpec};
-pub(crate) use record::{Record, Request, RowRole};
+pub(crate) use record::{Record, Request, RowRole, data_bytes};

@@ -81,7 +81,7 @@ impl Record {
     }
 }
 
-fn data_bytes(data: &TensorData) -> usize {
+pub(crate) fn data_bytes(data: &TensorData) -> usize {
     match (data.datatype().size(), data) {
         (Some(size), _) => size * data.len(),
         (None, TensorData::Bytes(column)) => {

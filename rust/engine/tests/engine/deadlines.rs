@@ -18,9 +18,9 @@ fn an_expired_request_is_counted_and_not_executed() {
         worker.score(&endpoint, asked)
     };
     let now = Instant::now();
-    ask(now + Duration::from_secs(3600)).unwrap();
+    ask(now + Duration::from_hours(1)).unwrap();
     bench.clock.advance(3600);
-    let expired = ask(now + Duration::from_secs(3600)).unwrap_err();
+    let expired = ask(now + Duration::from_hours(1)).unwrap_err();
     assert!(matches!(&expired, EngineError::Expired { version, .. } if version == "1"), "{expired}");
     assert!(matches!(ask(now).unwrap_err(), EngineError::Expired { .. }));
 

@@ -6,24 +6,46 @@ use std::time::Duration;
 use tidegate_engine::{LoadError, Loaded, Loader, Reference};
 use tidegate_model::{DataType, ScoreError, Scorer, Shape, Signature, Tensor, TensorData, TensorSpec};
 
-/// A door that scorers named `gated` wait at.
+/// A door that scorers named `gated` wait at, and what came to it.
 #[derive(Default)]
 pub(crate) struct Gate {
-    open: Mutex<bool>,
+    state: Mutex<GateState>,
     changed: Condvar,
+}
+
+#[derive(Default)]
+struct GateState {
+    open: bool,
+    /// The first value of every row of every run.
+    runs: Vec<Vec<f32>>,
 }
 
 impl Gate {
     pub(crate) fn open(&self) {
-        *self.open.lock().unwrap() = true;
+        self.state.lock().unwrap().open = true;
         self.changed.notify_all();
     }
 
-    fn pass(&self) {
-        let open = self.open.lock().unwrap();
-        let (open, _) =
-            self.changed.wait_timeout_while(open, Duration::from_secs(30), |open| !*open).unwrap();
-        assert!(*open, "the gate was never opened");
+    /// Returns when so many runs have come to the door.
+    pub(crate) fn wait_for(&self, runs: usize) {
+        let state = self.state.lock().unwrap();
+        let limit = Duration::from_secs(30);
+        let (state, _) =
+            self.changed.wait_timeout_while(state, limit, |state| state.runs.len() < runs).unwrap();
+        assert!(state.runs.len() >= runs, "{} runs came", state.runs.len());
+    }
+
+    pub(crate) fn runs(&self) -> Vec<Vec<f32>> {
+        self.state.lock().unwrap().runs.clone()
+    }
+
+    fn pass(&self, rows: Vec<f32>) {
+        let mut state = self.state.lock().unwrap();
+        state.runs.push(rows);
+        self.changed.notify_all();
+        let limit = Duration::from_secs(30);
+        let (state, _) = self.changed.wait_timeout_while(state, limit, |state| !state.open).unwrap();
+        assert!(state.open, "the gate was never opened");
     }
 }
 
@@ -100,7 +122,9 @@ impl Scorer for Fake {
         let thirteen = x.iter().step_by(2).any(|a| (12.5..13.5).contains(a));
         match &self.behaviour {
             // The first row, at installation, is all zeros.
-            Behaviour::Gated(gate) if x.iter().any(|&a| a != 0.0) => gate.pass(),
+            Behaviour::Gated(gate) if x.iter().any(|&a| a != 0.0) => {
+                gate.pass(x.iter().step_by(2).copied().collect());
+            }
             Behaviour::PanicsAt13 => assert!(!thirteen, "thirteen"),
             Behaviour::FailsAt13 if thirteen => return Err(ScoreError::Run("thirteen".into())),
             _ => {}

@@ -7,6 +7,7 @@ mod drift;
 mod fake;
 mod install;
 mod labels;
+mod lanes;
 mod log;
 mod log_policy;
 mod restart;

@@ -243,6 +243,7 @@ impl Bench {
             shadow: false,
             mirror: false,
             slots: slots.to_vec(),
+            lane: None,
         }
     }
 

@@ -17,7 +17,7 @@ use crate::generated::inference::infer_parameter::ParameterChoice;
 use crate::generated::inference::model_infer_request::InferInputTensor;
 use crate::generated::inference::model_infer_response::InferOutputTensor;
 use crate::generated::inference::{InferParameter, ModelInferRequest, ModelInferResponse};
-use crate::plane::{Desk, PREDICTION_ID, ROUTING_KEY};
+use crate::plane::{Desk, PREDICTION_ID, Plane, ROUTING_KEY};
 use crate::{raw, tensor_header};
 
 /// Answers one call.
@@ -31,6 +31,7 @@ pub(super) async fn infer(
     let request = ModelInferRequest::decode(frame::message(body)?)
         .map_err(|error| Fault::invalid(format!("the message is not a ModelInferRequest: {error}")))?;
     let endpoint = desk.plane.endpoint_version(&request.model_name, &request.model_version)?;
+    Plane::room(&endpoint, &request.model_version)?;
     let is_raw = !request.raw_input_contents.is_empty();
     let batch = decode(&endpoint.contract, request.inputs, &request.raw_input_contents)?;
     let outputs = tensor_header::outputs(

@@ -86,6 +86,7 @@ fn right(path: &str) -> Right {
 /// The hot call.
 async fn model_infer(desk: &Desk, headers: &HeaderMap, body: Incoming) -> Result<Response<Answer>, Fault> {
     let caller = admission::admit(desk, headers, Right::Score, None)?;
+    desk.plane.room_at_all()?;
     let body = read(headers, body, desk.plane.limits).await?;
     infer::infer(desk, &caller, headers, body).await
 }

@@ -32,7 +32,7 @@ use crate::arrow;
 use crate::body::{self, Answer};
 use crate::fault::Fault;
 use crate::http_answer;
-use crate::plane::{Desk, PREDICTION_ID, ROUTING_KEY};
+use crate::plane::{Desk, PREDICTION_ID, Plane, ROUTING_KEY};
 use coding::Coding;
 use media::Media;
 use route::{Call, NoCall};
@@ -99,12 +99,12 @@ async fn dispatch(
         }
         Call::Endpoint { name } => metadata::endpoint(&*plane.endpoint(&name)?),
         Call::Infer { name, version } => {
-            plane.endpoint_version(&name, &version)?;
+            Plane::room(&*plane.endpoint_version(&name, &version)?, &version)?;
             let (_, body) = read(desk, &parts.headers, body, &[Media::Json]).await?;
             infer(desk, &caller, parts, &plane.endpoint(&name)?, &version, &body).await
         }
         Call::Score { name } => {
-            plane.endpoint(&name)?;
+            Plane::room(&*plane.endpoint(&name)?, "")?;
             let (media, body) = read(desk, &parts.headers, body, &[Media::Json, Media::Arrow]).await?;
             score(desk, &caller, parts, &plane.endpoint(&name)?, media, &body).await
         }

@@ -19,7 +19,8 @@ fn row() -> Bytes {
     json!({"records": [{"distance": 1, "wind": 5, "carrier": "UA"}]}).to_string().into()
 }
 
-fn message() -> ModelInferRequest {
+/// One row for an endpoint.
+pub(crate) fn message(endpoint: &str) -> ModelInferRequest {
     let input = |name: &str, datatype: &str, shape: [i64; 2]| InferInputTensor {
         name: name.into(),
         datatype: datatype.into(),
@@ -28,7 +29,7 @@ fn message() -> ModelInferRequest {
     };
     let floats = [1.0_f32, 5.0].iter().flat_map(|value| value.to_le_bytes()).collect();
     ModelInferRequest {
-        model_name: "flight-delay".into(),
+        model_name: endpoint.into(),
         inputs: vec![input("x", "FP32", [1, 2]), input("carrier", "BYTES", [1, 1])],
         raw_input_contents: vec![floats, vec![2, 0, 0, 0, b'U', b'A']].into_iter().map(Into::into).collect(),
         ..Default::default()
@@ -54,7 +55,7 @@ async fn an_expired_deadline_is_told_and_the_model_is_not_asked() {
 
     // By hand: the gRPC library's client would give up by itself.
     for timeout in ["0n", "1n", "0H"] {
-        let message = message().encode_to_vec();
+        let message = message("flight-delay").encode_to_vec();
         let length = u32::try_from(message.len()).unwrap().to_be_bytes();
         let framed: Vec<u8> = [0].into_iter().chain(length).chain(message).collect();
         let headers = [("content-type", "application/grpc"), ("te", "trailers"), ("grpc-timeout", timeout)];
@@ -72,7 +73,7 @@ async fn long_and_unreadable_timeouts_are_answered() {
     let server = Running::start(home.path(), |_| {}).await;
     let mut client = crate::support::grpc(server.addresses.data).await;
     for timeout in ["99999999H", "1x", "-1S", "123456789S"] {
-        let mut request = tonic::Request::new(message());
+        let mut request = tonic::Request::new(message("flight-delay"));
         request.metadata_mut().insert("grpc-timeout", timeout.parse().unwrap());
         client.model_infer(request).await.unwrap();
     }

@@ -17,6 +17,7 @@ mod follower;
 mod generated;
 mod generated_code;
 mod grpc;
+mod lanes;
 mod limits;
 mod parity;
 mod rest;

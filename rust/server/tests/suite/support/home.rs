@@ -80,6 +80,7 @@ fn variant(version: usize, onnx: &str, weight: f64, slots: Vec<(u32, u32)>) -> V
         shadow: false,
         mirror: false,
         slots,
+        lane: None,
     }
 }
 

@@ -20,14 +20,24 @@ pub(crate) struct Running {
 impl Running {
     /// Starts a server with two threads and waits until it is ready.
     pub(crate) async fn start(home: &std::path::Path, change: impl FnOnce(&mut ServerConfig)) -> Self {
+        Self::start_with(home, change, |_| {}).await
+    }
+
+    /// The same, with settings of the engine.
+    pub(crate) async fn start_with(
+        home: &std::path::Path,
+        change: impl FnOnce(&mut ServerConfig),
+        change_engine: impl FnOnce(&mut EngineConfig),
+    ) -> Self {
         let mut config = ServerConfig::new(home);
         config.listen = "127.0.0.1:0".into();
         config.admin = "127.0.0.1:0".into();
         config.threads = 2;
         change(&mut config);
         let (loader, gate) = FakeLoader::new();
-        let engine =
-            Engine::start(EngineConfig::new(home, config.workers()), loader, Arc::new(SystemClock)).unwrap();
+        let mut settings = EngineConfig::new(home, config.workers());
+        change_engine(&mut settings);
+        let engine = Engine::start(settings, loader, Arc::new(SystemClock)).unwrap();
         let server = Server::bind(config, Arc::clone(&engine)).unwrap();
         let addresses = server.addresses();
         let (stopper, stop) = stop();

@@ -1,0 +1,417 @@
+//! The lanes: a few threads for all models, who take turns by the time that they cost.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::line::{Line, MOST_ROWS};
+use super::pending::Slot;
+use super::queue::{Job, Shed, Taken};
+use crate::EngineError;
+use crate::shared::lock;
+use crate::status::LanesStatus;
+
+/// Nanoseconds of lane that a line may use before the next one has its turn.
+const QUANTUM: i64 = 2_000_000;
+/// What a line may owe at most, in the same: one endless run must not be paid off for ever.
+const DEBT: i64 = -50 * QUANTUM;
+/// However long a caller without a deadline would wait.
+const MOST_PATIENCE: Duration = Duration::from_secs(30);
+/// A run is never given up before this.
+const PATIENCE: Duration = Duration::from_millis(100);
+/// Nor before it took so many times what runs take.
+const TIMES: u32 = 8;
+/// Threads that may be stuck at once and are replaced.
+const MOST_REPLACED: usize = 8;
+
+/// Requests on lanes, queued or running, and the threads that score them.
+#[derive(Debug)]
+pub(crate) struct Pool {
+    lanes: usize,
+    limit: usize,
+    state: Mutex<State>,
+    /// Something can be scored, or it is time to end.
+    work: Condvar,
+    /// A run began where none was, or it is time to end: for the watch.
+    began: Condvar,
+    /// A lane ended.
+    ended: Condvar,
+    in_flight: AtomicUsize,
+}
+
+#[derive(Debug)]
+struct State {
+    /// Lines with requests, in the order of their turns.
+    turns: VecDeque<Arc<Line>>,
+    seats: Vec<Seat>,
+    /// Threads that work.
+    live: usize,
+    /// Threads that hang in a kernel.
+    stuck: usize,
+    stopping: bool,
+}
+
+/// One lane; the thread on it changes when one hangs.
+#[derive(Debug, Default)]
+struct Seat {
+    /// Counts the threads that sat here.
+    holder: u64,
+    /// Whether a thread sits here.
+    taken: bool,
+    run: Option<Running>,
+}
+
+#[derive(Debug)]
+struct Running {
+    line: Arc<Line>,
+    slots: Vec<Arc<Slot>>,
+    until: Instant,
+}
+
+/// A thread's right to a lane.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ticket {
+    pub(crate) lane: usize,
+    holder: u64,
+}
+
+/// What a lane is to do next.
+#[derive(Debug)]
+pub(crate) struct Work {
+    pub(crate) line: Arc<Line>,
+    pub(crate) run: Vec<Job>,
+}
+
+impl Pool {
+    pub(crate) fn new(lanes: usize, limit: usize) -> Self {
+        let lanes = lanes.max(1);
+        let state = State {
+            turns: VecDeque::new(),
+            seats: (0..lanes).map(|_| Seat::default()).collect(),
+            live: 0,
+            stuck: 0,
+            stopping: false,
+        };
+        Self {
+            lanes,
+            limit,
+            state: Mutex::new(state),
+            work: Condvar::new(),
+            began: Condvar::new(),
+            ended: Condvar::new(),
+            in_flight: AtomicUsize::new(0),
+        }
+    }
+
+    /// Queues a request; the error says why it has no place.
+    pub(crate) fn submit(&self, job: Job) -> Result<(), EngineError> {
+        let line = Arc::clone(&job.variant.line);
+        let slot = Arc::clone(&job.slot);
+        let now = job.queued;
+        let mut state = lock(&self.state);
+        if state.stopping {
+            return Err(EngineError::Stopped);
+        }
+        let mut queue = lock(&line.queue);
+        if queue.len() >= queue.bound(self.lanes) && line.gone.load(Relaxed) > 0 {
+            let swept = queue.sweep();
+            self.leave(&line, swept, swept);
+        }
+        let fits = self.in_flight.load(Relaxed) < self.limit;
+        let refused = if fits { queue.push(job, now, self.lanes) } else { Some(job) };
+        line.show(queue.len(), queue.bound(self.lanes));
+        drop(queue);
+        let Some(refused) = refused else {
+            self.in_flight.fetch_add(1, Relaxed);
+            state.add(&line);
+            drop(state);
+            self.work.notify_one();
+            return Ok(());
+        };
+        line.tally.rejected.one();
+        drop(state);
+        if Arc::ptr_eq(&refused.slot, &slot) {
+            return Err(slot.overloaded());
+        }
+        // One of the batch class made room.
+        if !refused.slot.begin() {
+            line.gone.fetch_sub(1, Relaxed);
+        }
+        refused.slot.answer(Err(refused.slot.overloaded()));
+        Ok(())
+    }
+
+    /// A thread takes the seat of a lane, if it is free.
+    pub(crate) fn sit(&self, lane: usize) -> Option<Ticket> {
+        let mut state = lock(&self.state);
+        let stopping = state.stopping;
+        let seat = state.seats.get_mut(lane).filter(|seat| !seat.taken && !stopping)?;
+        seat.taken = true;
+        seat.holder += 1;
+        let ticket = Ticket { lane, holder: seat.holder };
+        state.live += 1;
+        Some(ticket)
+    }
+
+    /// Waits for work; `None` when it is time to end.
+    pub(crate) fn next(&self, ticket: Ticket, now: impl Fn() -> Instant) -> Option<Work> {
+        let mut state = lock(&self.state);
+        loop {
+            let at = now();
+            match self.pick(&mut state, at) {
+                Picked::Work(work) => {
+                    let until = at + Self::patience(&work, at);
+                    let slots = work.run.iter().map(|job| Arc::clone(&job.slot)).collect();
+                    let seat = state.seats.get_mut(ticket.lane)?;
+                    seat.run = Some(Running { line: Arc::clone(&work.line), slots, until });
+                    drop(state);
+                    self.began.notify_all();
+                    return Some(work);
+                }
+                Picked::Nothing if state.stopping => {
+                    if let Some(seat) = state.seats.get_mut(ticket.lane) {
+                        seat.taken = false;
+                    }
+                    state.live -= 1;
+                    drop(state);
+                    self.ended.notify_all();
+                    return None;
+                }
+                Picked::Nothing => {
+                    state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
+                }
+                Picked::Later(rest) => {
+                    let waited = self.work.wait_timeout(state, rest);
+                    state = waited.unwrap_or_else(PoisonError::into_inner).0;
+                }
+            }
+        }
+    }
+
+    /// A run ended. Whether anybody still waits for it: a lane that was given up has nothing to say.
+    pub(crate) fn finish(&self, ticket: Ticket, line: &Line, requests: usize, took: Duration) -> bool {
+        let mut state = lock(&self.state);
+        let held = state
+            .seats
+            .get(ticket.lane)
+            .is_some_and(|seat| seat.holder == ticket.holder && seat.run.is_some());
+        let mut queue = lock(&line.queue);
+        if !held {
+            queue.stuck = queue.stuck.saturating_sub(1);
+            drop(queue);
+            state.stuck = state.stuck.saturating_sub(1);
+            return false;
+        }
+        if let Some(seat) = state.seats.get_mut(ticket.lane) {
+            seat.run = None;
+        }
+        let expected = nanoseconds(queue.run_time());
+        queue.credit = (queue.credit + expected - nanoseconds(took)).max(DEBT);
+        queue.running = queue.running.saturating_sub(1);
+        queue.ran(took, requests);
+        line.show(queue.len(), queue.bound(self.lanes));
+        drop(queue);
+        drop(state);
+        self.in_flight.fetch_sub(requests, Relaxed);
+        true
+    }
+
+    /// Gives up the runs that should have ended: their callers are told, their lanes are free for other threads. Returns
+    /// the lanes that need one.
+    pub(crate) fn give_up(&self, now: Instant) -> Vec<usize> {
+        let mut told: Vec<(Arc<Slot>, bool)> = Vec::new();
+        let mut free = Vec::new();
+        let mut state = lock(&self.state);
+        for lane in 0..state.seats.len() {
+            let Some(seat) = state.seats.get_mut(lane) else { continue };
+            let Some(run) = seat.run.take_if(|run| run.until <= now) else { continue };
+            seat.taken = false;
+            seat.holder += 1;
+            state.live -= 1;
+            state.stuck += 1;
+            if state.stuck <= MOST_REPLACED {
+                free.push(lane);
+            }
+            self.in_flight.fetch_sub(run.slots.len(), Relaxed);
+            told.extend(run.slots.into_iter().map(|slot| (slot, false)));
+            let mut queue = lock(&run.line.queue);
+            queue.running = queue.running.saturating_sub(1);
+            queue.stuck += 1;
+            if run.line.stuck(queue.stuck) {
+                let left = queue.drain();
+                self.leave(&run.line, left.len(), left.iter().filter(|job| !job.slot.begin()).count());
+                told.extend(left.into_iter().map(|job| (job.slot, true)));
+            }
+            run.line.show(queue.len(), queue.bound(self.lanes));
+        }
+        drop(state);
+        for (slot, waiting) in told {
+            slot.answer(Err(if waiting { slot.quarantined() } else { slot.expired() }));
+        }
+        free
+    }
+
+    /// Waits until a run may have to be given up; `false` when it is time to end.
+    pub(crate) fn watch(&self, now: Instant) -> bool {
+        let state = lock(&self.state);
+        if state.stopping {
+            return false;
+        }
+        let soonest = state.seats.iter().filter_map(|seat| seat.run.as_ref()).map(|run| run.until).min();
+        match soonest {
+            // A run that begins meanwhile has its patience as well.
+            Some(until) => {
+                let rest = until.saturating_duration_since(now).clamp(Duration::from_millis(1), PATIENCE / 2);
+                drop(self.ended.wait_timeout(state, rest));
+            }
+            None => drop(self.began.wait(state)),
+        }
+        true
+    }
+
+    /// Ends the lanes when what waits is scored; whether all of them ended in time.
+    pub(crate) fn stop(&self, time: Duration) -> bool {
+        let mut state = lock(&self.state);
+        state.stopping = true;
+        self.work.notify_all();
+        self.began.notify_all();
+        self.ended.notify_all();
+        let waited = self.ended.wait_timeout_while(state, time, |state| state.live > 0);
+        waited.unwrap_or_else(PoisonError::into_inner).0.live == 0
+    }
+
+    /// A lane's thread could not be started.
+    pub(crate) fn lose(&self, ticket: Ticket) {
+        let mut state = lock(&self.state);
+        if let Some(seat) = state.seats.get_mut(ticket.lane) {
+            seat.taken = false;
+        }
+        state.live -= 1;
+    }
+
+    pub(crate) fn status(&self) -> LanesStatus {
+        let state = lock(&self.state);
+        LanesStatus {
+            lanes: self.lanes,
+            free: state.seats.iter().filter(|seat| seat.taken && seat.run.is_none()).count(),
+            stuck: state.stuck,
+            in_flight: self.in_flight.load(Relaxed),
+        }
+    }
+
+    /// Whether a request waits or runs.
+    pub(crate) fn busy(&self) -> bool {
+        self.in_flight.load(Relaxed) > 0
+    }
+
+    fn patience(work: &Work, now: Instant) -> Duration {
+        let last = work.run.iter().map(|job| job.deadline.unwrap_or(now + MOST_PATIENCE)).max();
+        let callers = last.map_or(PATIENCE, |last| last.saturating_duration_since(now));
+        let usual = lock(&work.line.queue).run_time() * TIMES;
+        callers.max(usual).max(PATIENCE)
+    }
+
+    /// Takes the next run by turns; what can't be answered is told so on the way.
+    fn pick(&self, state: &mut State, now: Instant) -> Picked {
+        let mut later: Option<Duration> = None;
+        let mut held = 0;
+        while held < state.turns.len() {
+            let alone = state.turns.len() == 1;
+            let Some(line) = state.turns.front().map(Arc::clone) else { break };
+            let mut queue = lock(&line.queue);
+            if queue.len() == 0 {
+                queue.credit = queue.credit.min(0);
+                drop(queue);
+                state.turns.pop_front();
+                continue;
+            }
+            if queue.credit <= 0 && !alone {
+                queue.credit += QUANTUM;
+                if queue.credit <= 0 {
+                    drop(queue);
+                    state.turns.rotate_left(1);
+                    continue;
+                }
+            }
+            let rows = line.batch();
+            if let Some(rest) = rest(&line, queue.oldest(), rows, now).filter(|_| !state.stopping) {
+                later = Some(later.map_or(rest, |later| later.min(rest)));
+                held += 1;
+                drop(queue);
+                state.turns.rotate_left(1);
+                continue;
+            }
+            let Taken { run, shed, gone } = queue.take(now, rows);
+            self.leave(&line, gone + shed.len(), gone);
+            line.show(queue.len(), queue.bound(self.lanes));
+            if run.is_empty() {
+                drop(queue);
+                tell(&line, shed);
+                continue;
+            }
+            queue.running += 1;
+            queue.credit -= nanoseconds(queue.run_time());
+            let spent = queue.credit <= 0;
+            if alone {
+                queue.credit = 0;
+            }
+            drop(queue);
+            if spent {
+                state.turns.rotate_left(1);
+            }
+            tell(&line, shed);
+            return Picked::Work(Work { line, run });
+        }
+        later.map_or(Picked::Nothing, Picked::Later)
+    }
+
+    /// Requests left the queue without a run, `gone` of them because nobody waited.
+    fn leave(&self, line: &Line, requests: usize, gone: usize) {
+        self.in_flight.fetch_sub(requests, Relaxed);
+        line.gone.fetch_sub(gone, Relaxed);
+    }
+}
+
+enum Picked {
+    Work(Work),
+    /// Nothing yet: the deployment wants some requests to wait for more.
+    Later(Duration),
+    Nothing,
+}
+
+impl State {
+    fn add(&mut self, line: &Arc<Line>) {
+        if !self.turns.iter().any(|other| Arc::ptr_eq(other, line)) {
+            self.turns.push_back(Arc::clone(line));
+        }
+    }
+}
+
+/// How long the oldest request still waits for others, where the deployment says so.
+fn rest(line: &Line, oldest: Option<(Instant, usize)>, rows: usize, now: Instant) -> Option<Duration> {
+    let delay = line.delay();
+    let (oldest, waiting) = oldest.filter(|_| !delay.is_zero())?;
+    let rest = (oldest + delay).saturating_duration_since(now);
+    (waiting < rows.min(MOST_ROWS) && !rest.is_zero()).then_some(rest)
+}
+
+fn tell(line: &Line, shed: Vec<(Job, Shed)>) {
+    for (job, why) in shed {
+        let error = match why {
+            Shed::Expired => {
+                line.tally.expired.one();
+                job.slot.expired()
+            }
+            Shed::Overloaded => {
+                line.tally.rejected.one();
+                job.slot.overloaded()
+            }
+        };
+        job.slot.answer(Err(error));
+    }
+}
+
+fn nanoseconds(time: Duration) -> i64 {
+    i64::try_from(time.as_nanos()).unwrap_or(i64::MAX)
+}
