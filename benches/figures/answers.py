@@ -1,4 +1,4 @@
-"""A million concurrent requests of different rows: each answer must be the one that belongs to its rows."""
+"""A million requests of different rows, many at once: each answer must belong to its rows."""
 
 from __future__ import annotations
 
@@ -26,8 +26,6 @@ def answers(bench: Bench) -> Iterator[Result]:
                 bench.bodies.plan(surface), connections=connections, streams=streams, requests=share
             )
             run = client.run(bench.load, us.address, plan.lasting(MOST_SECONDS))
-            name = (
-                f"{surface}, {run.requests:,} requests at once over {connections} x {streams}, wrong answers"
-            )
+            name = f"{surface}, {run.requests:,} requests, {connections} x {streams} in flight, wrong answers"
             wrong = float(run.requests - run.good)
             yield value(name, "answers", [wrong], at_most=0.0, details={"codes": run.codes})
