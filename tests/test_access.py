@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import threading
 from datetime import timedelta
@@ -23,6 +24,7 @@ MATRIX = {
     "score": "SC DS OP",
     "pin": "OP",
     "feedback": "SC DS OP RW",
+    "look": "DA DW DE DS MV BA OP AU SC RW AD",
     "status": "DA DW DE DS MV BA OP AU RW AD",
     "create_model": "DS OP",
     "list_models": "DA DW DE DS MV BA OP AU RW AD",
@@ -279,3 +281,23 @@ def test_the_node_key_is_compared_whole() -> None:
     assert is_node("tgn_x", "tgn_x")
     assert not is_node("tgn_", "tgn_x")
     assert not is_node("é", "tgn_x")
+
+
+def test_the_scoring_port_gets_rights_and_keys_in_force_but_no_secret(rooms: Rooms) -> None:
+    changes = []
+    owner_key = rooms.access.found()
+    rooms.access.on_change = lambda: changes.append(len(rooms.access.scoring_table()["keys"]))
+    token = rooms.access.create_key("bob", "scoring_client", principal=OWNER, lifetime=timedelta(seconds=90))
+    gone = rooms.access.create_key("bob", principal=OWNER)
+    rooms.access.revoke_key(gone.split("_")[1], principal=OWNER)
+    assert changes == [2, 3, 2]
+    table = rooms.access.scoring_table()
+    rights = {principal["name"]: principal["rights"] for principal in table["principals"]}
+    assert rights["bob"] == ["look", "score", "feedback"]
+    assert rights[OWNER] == ["look", "score", "pin", "feedback"]
+    keys = {key["id"]: key for key in table["keys"]}
+    assert keys.keys() == {owner_key.split("_")[1], token.split("_")[1]}
+    bobs = keys[token.split("_")[1]]
+    assert (bobs["principal"], bobs["expires_at"]) == ("bob", int(rooms.clock().timestamp()) + 90)
+    assert keys[owner_key.split("_")[1]]["expires_at"] is None
+    assert token.split("_")[2] not in json.dumps(table)

@@ -71,6 +71,9 @@ OUTSIDE_OWNERS = {
     "tonic-prost": {"server"},
     "hyper": {"server"},
     "hyper-util": {"server"},
+    "rustls": {"server"},
+    "tokio-rustls": {"server"},
+    "governor": {"server"},
 }
 """Libraries that only these crates may name."""
 

@@ -51,10 +51,37 @@ def test_flag_goes_over_environment_over_file_over_default(
     assert settings.log.ring_records == LogSettings().ring_records
 
 
+TLS = {"tls.certificate": "c.pem", "tls.key": "k.pem"}
+
+
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.168.0.1", "::", "example.org"])
-def test_only_loopback_is_listened_on(host: str) -> None:
-    with pytest.raises(SettingsError, match=r"host.*expected a loopback address.*without a key"):
+def test_others_are_listened_to_only_with_keys_and_tls(host: str) -> None:
+    with pytest.raises(SettingsError, match=r"no loopback address.*require_keys = true.*insecure_listen"):
         load(flags={"host": host})
+    with pytest.raises(SettingsError, match=r"no loopback address.*tls.certificate.*insecure_listen = true"):
+        load(flags={"host": host, "require_keys": True})
+    with pytest.raises(SettingsError, match=r"require_keys = true"):
+        load(flags={"host": host, "insecure_listen": True} | TLS)
+
+
+@pytest.mark.parametrize("more", [TLS, {"insecure_listen": True}])
+def test_what_others_reach_is_scoring_alone(more: dict[str, Any]) -> None:
+    settings = load(flags={"host": "0.0.0.0", "require_keys": True} | more)
+    assert (settings.host, settings.inner_host) == ("0.0.0.0", "127.0.0.1")
+    assert load(flags={"host": "127.0.0.2"}).inner_host == "127.0.0.2"
+    with pytest.raises(SettingsError, match="must be an IP address"):
+        load(flags={"host": "example.org", "require_keys": True} | more)
+
+
+def test_tls_is_whole_or_not_there() -> None:
+    with pytest.raises(SettingsError, match=r"tls.certificate and tls.key are set together"):
+        load(flags={"tls.key": "k.pem"})
+    with pytest.raises(SettingsError, match=r"tls.client_ca needs"):
+        load(flags={"tls.client_ca": "a.pem"})
+    with pytest.raises(SettingsError, match=r"tls.principals.*expected 'name = principal'"):
+        load(flags=TLS | {"tls.principals": ("spiffe://x",)})
+    names = load(flags=TLS | {"tls.principals": ("spiffe://x?a=b = bob", "h.example=ann")}).tls.names
+    assert names == {"spiffe://x?a=b": "bob", "h.example": "ann"}
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2", "::1", "localhost"])
@@ -195,7 +222,7 @@ def test_the_template_is_the_defaults_and_names_every_setting(tmp_path: Path) ->
     lines = template().splitlines()
     for name in names:
         assert any(line.startswith(f"# {name} = ") for line in lines), name
-    assert len(names) == 29
+    assert len(names) == 46
     spoken = "\n".join(line.removeprefix("# ") if " = " in line else line for line in lines[3:])
     assert load(write(tmp_path, spoken.replace('"..."', '"flights"'))).default_endpoint == "flights"
 

@@ -286,10 +286,13 @@ def serve(settings: str) -> int:
     ``settings`` is a JSON object: ``home`` and ``library`` (path of onnxruntime's shared library) are needed.
     Optional are ``kernel`` (``"auto"``, ``"onnxruntime"``),
     ``listen``, ``admin`` (``"127.0.0.1:8000"``), ``control`` (``"http://127.0.0.1:8010"``),
-    ``node_key``, ``threads``, ``body_limit``, ``body_seconds``, ``header_seconds``, ``connections``,
-    ``drain_seconds``, ``pane_rows``, ``pane_seconds``, ``shadow_queue``, and ``log`` with ``fsync``
+    ``node_key``, ``pepper``, ``require_keys``, ``tls`` with ``certificate``, ``key``, ``client_ca`` and
+    ``principals``, ``threads``, ``body_limit``, ``body_seconds``, ``header_seconds``, ``connections``,
+    ``limits`` with ``rate_per_second``, ``burst``, ``stalled_seconds``, ``handshake_seconds``,
+    ``connection_seconds``, ``bytes_in_flight``, ``memory_bytes``, ``access_log``, ``drain_seconds``,
+    ``pane_rows``, ``pane_seconds``, ``shadow_queue``, and ``log`` with ``fsync``
     (``"os"``, ``"group"``, ``"durable"``), ``ring_records``, ``ring_bytes``, ``batch_rows``,
-    ``batch_milliseconds``, ``segment_bytes``, ``segment_seconds``. Numbers are whole. Logs go to standard
+    ``batch_milliseconds``, ``segment_bytes``, ``segment_seconds``. Logs go to standard
     error, one JSON object a line; the environment's ``RUST_LOG`` chooses which.
 
     :raises SettingsError: when a setting is unknown or unusable, or the library does not load.

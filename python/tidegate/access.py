@@ -8,9 +8,10 @@ import json
 import re
 import secrets
 import string
-from collections.abc import Iterable, Mapping
-from datetime import timedelta
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from tidegate.errors import (
     ConflictError,
@@ -68,6 +69,7 @@ ALLOWED: dict[str, frozenset[Role]] = {
     "score": _SCORERS,
     "pin": frozenset({Role.OPERATOR}),
     "feedback": _SCORERS | {Role.RETRAINING_WORKER},
+    "look": frozenset(Role),
     "status": _READERS,
     "create_model": frozenset({Role.DATA_SCIENTIST, Role.OPERATOR}),
     "list_models": _READERS,
@@ -123,6 +125,9 @@ ALLOWED: dict[str, frozenset[Role]] = {
 }
 """Verb to the roles that may do it."""
 
+SCORING_RIGHTS = ("look", "score", "pin", "feedback")
+"""The verbs of the scoring port."""
+
 
 class Principal(Value):
     """Somebody who acts: a name and its roles."""
@@ -148,6 +153,8 @@ class Access:
         self._audit = audit
         self._pepper = pepper
         self._clock = clock
+        self.on_change: Callable[[], None] = _nothing
+        """Called after principals or keys have changed."""
 
     def found(self) -> str:
         """Makes ``owner`` and ``local`` in a new home and returns the owner's key, which does not expire."""
@@ -171,6 +178,7 @@ class Access:
                 {"name": name, "roles": given, "created_at": self._now(), "created_by": principal},
             )
             self._audit.append(principal, "create_principal", f"principal:{name}", {"roles": given})
+            transaction.after_commit(self._changed)
         return Principal(name=name, roles=frozenset(given))
 
     def principal(self, name: str) -> Principal:
@@ -227,6 +235,7 @@ class Access:
             self._audit.append(
                 actor, "create_key", f"key:{identity}", {"principal": name, "expires": expires}
             )
+            transaction.after_commit(self._changed)
         return f"tg_{identity}_{secret}"
 
     def revoke_key(self, identity: str, *, principal: str) -> KeyInfo:
@@ -243,6 +252,7 @@ class Access:
                 self._audit.append(
                     principal, "revoke_key", f"key:{identity}", {"principal": row["principal"]}
                 )
+                transaction.after_commit(self._changed)
         return _key(row)
 
     def keys(self) -> list[KeyInfo]:
@@ -263,6 +273,24 @@ class Access:
         if row is None or not genuine or not self._in_force(row):
             raise UnauthenticatedError("no valid key was given")
         return _principal(row)
+
+    def scoring_table(self) -> dict[str, Any]:
+        """What scoring knows keys by, without secrets and revoked keys, and who may do what there."""
+        principals = [
+            {
+                "name": principal.name,
+                "rights": [verb for verb in SCORING_RIGHTS if principal.roles & ALLOWED[verb]],
+            }
+            for principal in self.principals()
+        ]
+        rows = self._database.query(
+            "SELECT id, mac, principal, expires_at FROM keys WHERE revoked_at IS NULL ORDER BY id"
+        )
+        keys = [row | {"expires_at": _unix_seconds(row["expires_at"])} for row in rows]
+        return {"format": 1, "principals": principals, "keys": keys}
+
+    def _changed(self) -> None:
+        self.on_change()
 
     def _in_force(self, row: Row) -> bool:
         return row["revoked_at"] is None and (row["expires_at"] is None or row["expires_at"] > self._now())
@@ -289,6 +317,14 @@ def parse_role(name: str) -> Role:
         return Role(name)
     except ValueError as error:
         raise InvalidInputError(f"there is no role {name!r}; there are {', '.join(Role)}") from error
+
+
+def _nothing() -> None:
+    return
+
+
+def _unix_seconds(moment: str | None) -> int | None:
+    return None if moment is None else int(datetime.fromisoformat(moment).timestamp())
 
 
 def _random(length: int) -> str:

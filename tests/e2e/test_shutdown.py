@@ -114,8 +114,7 @@ def test_a_signal_under_load_cuts_nothing(served_home: Path, serve: Servers, wai
             assert admin.status_code == 503
         for connection in under_way:
             connection.sendall(body[1:])
-        files = [stack.enter_context(connection.makefile("rb")) for connection in under_way]
-        answers = [file.readline() for file in files]
+        answers = [connection.makefile("rb").readline() for connection in under_way]
     assert set(answers) == {b"HTTP/1.1 200 OK\r\n"}
     server.process.communicate(timeout=60)
     assert server.process.returncode == 0

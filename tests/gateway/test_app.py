@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import inspect
 import json
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,7 @@ from tidegate.errors import (
 )
 from tidegate.gateway import create_app, log_to_stderr
 from tidegate.gateway.boundary import JSON_LIMIT, Boundary
+from tidegate.gateway.denials import Denials
 from tidegate.gateway.failures import TABLE
 from tidegate.installation.verbs import BY_NAME, VERBS
 from tidegate.serving import Announcements
@@ -118,7 +121,7 @@ def test_every_verb_has_a_route_and_a_place_in_the_document(owner: Caller, app: 
     }
     for verb in VERBS:
         assert found.pop(verb.name) == (verb.method, verb.path)
-    assert set(found) == {"health", "deployment", "get_artifact"}
+    assert set(found) == {"health", "deployment", "scoring_keys", "get_artifact"}
 
 
 def test_nothing_but_health_answers_without_a_key(app: FastAPI) -> None:
@@ -368,3 +371,31 @@ def test_an_unforeseen_failure_before_the_application(two_versions: Installation
 def test_versions_of_a_new_model(owner: Caller, two_versions: Installation) -> None:
     register(two_versions, "more")
     assert [found["version"] for found in owner("GET", "/v1/models/delay/versions").json()] == ["1", "2", "3"]
+
+
+def test_scoring_processes_get_another_key_table_as_soon_as_there_is_one(
+    node: Caller, owner: Caller, two_versions: Installation
+) -> None:
+    assert owner("GET", "/v1/scoring-keys").status_code == 403
+    first = node("GET", "/v1/scoring-keys")
+    known = f"sha256:{hashlib.sha256(first.content).hexdigest()}"
+    assert node("GET", f"/v1/scoring-keys?known={known}&wait=0").status_code == 204
+    made = threading.Timer(0, two_versions.create_key, ["bob", "scoring_client"])
+    made.start()
+    second = node("GET", f"/v1/scoring-keys?known={known}&wait=20")
+    made.join()
+    assert "bob" in {principal["name"] for principal in second.json()["principals"]}
+
+
+def test_what_scoring_refused_stands_in_the_audit_log_once(two_versions: Installation) -> None:
+    denials = Denials(two_versions)
+    key = {"reason": "bad_key", "who": "x", "address": "127.0.0.1"}
+    denials.record(None)
+    denials.record({"pid": 1, "denied": []})
+    for pid, count in ((1, 2), (1, 2), (1, 5), (2, 1)):
+        denials.record({"pid": pid, "denied": [key | {"count": count}]})
+    written = map(json.loads, two_versions.home.audit_file.read_text().splitlines())
+    lines = [line for line in written if line["action"] == "access.denied"]
+    counts = [line["detail"]["denied"][0]["count"] for line in lines]
+    assert sorted(counts) == [1, 2, 3]
+    assert {line["actor"] for line in lines} == {"scoring"}

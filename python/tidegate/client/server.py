@@ -56,4 +56,4 @@ def serving(root: Path, key: str | None = None) -> Server:
             raise UnauthenticatedError(
                 f"the owner's key of the home {root} can't be read ({error.strerror}); give a key"
             ) from None
-    return Server(info.url(info.control_port), key, info.url(info.port))
+    return Server(info.url(info.control_port), key, info.data)

@@ -19,17 +19,22 @@ from tidegate.gateway.boundary import Boundary
 from tidegate.gateway.routes import verb_routes
 from tidegate.gateway.uploads import received
 from tidegate.installation import Installation
-from tidegate.serving import Announcements
+from tidegate.serving import Announcements, ScoringKeys
 
 LONGEST_WAIT = 30.0
 """Seconds that a long poll may ask for."""
 NODE = "node"
 """The principal of scoring processes, which show the node key."""
-_NODE_PATHS = re.compile(r"/v1/(deployment|artifacts/[^/]+)")
+_NODE_PATHS = re.compile(r"/v1/(deployment|scoring-keys|artifacts/[^/]+)")
 
 
-def create_app(installation: Installation, announcements: Announcements) -> FastAPI:
-    """The application over an open installation; ``announcements`` feed the scoring processes' long polls."""
+def create_app(
+    installation: Installation, announcements: Announcements, keys: ScoringKeys | None = None
+) -> FastAPI:
+    """The application over an open installation.
+
+    ``announcements`` and ``keys`` feed the scoring processes' long polls.
+    """
     app = FastAPI(
         title="Tidegate management API",
         version=tidegate.__version__,
@@ -44,13 +49,16 @@ def create_app(installation: Installation, announcements: Announcements) -> Fast
             return Principal(name=NODE, roles=frozenset())
         return installation.access.authenticate(key)
 
-    hosts = frozenset({installation.settings.host})
+    hosts = frozenset({installation.settings.inner_host})
     app.add_middleware(Boundary, authenticate=authenticate, home=installation.home.root, hosts=hosts)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     app.include_router(verb_routes(installation))
     _add_uploads(app, installation)
+    keys = keys or ScoringKeys(installation.access.scoring_table)
+    installation.access.on_change = keys.changed
     _add_node_routes(app, installation, announcements)
+    _add_key_route(app, keys)
     _add_health(app, installation)
     return app
 
@@ -101,6 +109,19 @@ def _add_node_routes(app: FastAPI, installation: Installation, announcements: An
         return FileResponse(
             path, media_type="application/octet-stream", filename=digest.removeprefix("sha256:")
         )
+
+
+def _add_key_route(app: FastAPI, keys: ScoringKeys) -> None:
+    @app.get("/v1/scoring-keys", operation_id="scoring_keys", response_model=None)
+    async def scoring_keys(
+        request: Request,
+        known: Annotated[str, Query(max_length=80)] = "",
+        wait: Annotated[float, Query(ge=0, le=LONGEST_WAIT)] = 0,
+    ) -> Response:
+        """The scoring port's key table, unless its digest stays ``known`` for ``wait`` seconds; else 204."""
+        _only_nodes(request.state.principal)
+        found = await _until_gone(request, keys.other(known, wait))
+        return Response(status_code=204) if found is None else Response(found, media_type="application/json")
 
 
 def _only_nodes(principal: Principal) -> None:

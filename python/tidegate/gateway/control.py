@@ -20,15 +20,19 @@ import uvicorn
 
 from tidegate.errors import PortInUseError, TidegateError
 from tidegate.gateway.app import create_app
+from tidegate.gateway.denials import Denials
+from tidegate.gateway.scoring import scoring_settings
 from tidegate.installation import Installation, open_home
 from tidegate.installation.rollback import put_away
-from tidegate.serving import Announcements, Supervisor, library, ports
+from tidegate.serving import Announcements, ScoringKeys, Supervisor, ports
 from tidegate.serving.blame import Suspect
 from tidegate.store import ProcessRef, ServerInfo
 from tidegate.types import SegmentInfo, Value
 
 SEAL_SECONDS = 30.0
 """Between two looks for segments that nobody writes any more."""
+DENIAL_SECONDS = 10.0
+"""Between two looks at whom scoring refused."""
 CONTROL = "control"
 """The principal of what the control process does by itself."""
 
@@ -74,9 +78,11 @@ class Control:
                     installation, announcements, lambda: on_ready(ready(installation)), until
                 )
                 often = installation.settings.steer_seconds
+                denials = Denials(installation)
                 with (
                     repeated("sealing", SEAL_SECONDS, lambda: seal_finished(installation)),
                     repeated("steering", often, lambda: steer_mature(installation)),
+                    repeated("denials", DENIAL_SECONDS, lambda: denials.record(supervisor.status())),
                 ):
                     self._server.run(sockets=[listener])
             finally:
@@ -94,14 +100,17 @@ class Control:
         announcements = Announcements(home.deployments)
 
         def remember(scoring: ProcessRef) -> None:
-            host, port = ports.parse(supervisor.settings["listen"])
+            data_host, port = ports.parse(supervisor.settings["listen"])
+            host, admin_port = ports.parse(supervisor.settings["admin"])
             home.write_server(
                 ServerInfo(
                     control=ProcessRef.of(),
                     scoring=scoring,
                     host=host,
+                    data_host=data_host if data_host != host else None,
+                    tls=supervisor.settings.get("tls") is not None,
                     port=port,
-                    admin_port=ports.parse(supervisor.settings["admin"])[1],
+                    admin_port=admin_port,
                     control_port=control_port,
                     started_at=datetime.now(UTC),
                 )
@@ -170,7 +179,8 @@ class _Server(uvicorn.Server):
         on_started: Callable[[], None],
         until: Callable[[], None] | None,
     ) -> None:
-        app = create_app(installation, announcements)
+        self._keys = ScoringKeys(installation.access.scoring_table)
+        app = create_app(installation, announcements, self._keys)
         super().__init__(
             uvicorn.Config(
                 app,
@@ -202,31 +212,13 @@ class _Server(uvicorn.Server):
         """Stops accepting and sends long polls home."""
         self.should_exit = True
         self._announcements.close()
+        self._keys.close()
 
     def _run_until(self, until: Callable[[], None]) -> None:
         try:
             until()
         finally:
             self.leave()
-
-
-def scoring_settings(installation: Installation, control_port: int) -> dict[str, Any]:
-    """What the scoring process reads on its standard input."""
-    settings = installation.settings
-    return {
-        "home": str(installation.home.root),
-        "listen": ports.join(settings.host, settings.port),
-        "admin": ports.join(settings.host, settings.admin_port),
-        "control": f"http://{ports.join(settings.host, control_port)}",
-        "node_key": installation.home.node_key(),
-        "threads": settings.threads,
-        "body_limit": settings.body_limit_bytes,
-        "drain_seconds": math.ceil(settings.drain_seconds),
-        "pane_rows": settings.pane_rows,
-        "pane_seconds": math.ceil(settings.pane_seconds),
-        "log": settings.log.model_dump(),
-        "library": str(library()),
-    }
 
 
 def ready(installation: Installation) -> Ready:
@@ -236,7 +228,7 @@ def ready(installation: Installation) -> Ready:
         raise PortInUseError("the server's own server.json is gone")
     return Ready(
         home=str(installation.home.root),
-        data=info.url(info.port),
+        data=info.data,
         admin=info.url(info.admin_port),
         control=info.url(info.control_port),
         pid=info.control.pid,
@@ -250,10 +242,10 @@ def _listen(installation: Installation, before: ServerInfo | None) -> socket.soc
     survives = before is not None and before.scoring is not None and before.scoring.alive()
     if settings.control_port == 0 and before is not None and survives:
         try:
-            return ports.bind(ports.join(settings.host, before.control_port))
+            return ports.bind(ports.join(settings.inner_host, before.control_port))
         except PortInUseError:
             log.warning("the port that the scoring process follows is taken", port=before.control_port)
-    return ports.bind(ports.join(settings.host, settings.control_port))
+    return ports.bind(ports.join(settings.inner_host, settings.control_port))
 
 
 @contextmanager

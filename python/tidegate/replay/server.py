@@ -58,7 +58,7 @@ class Server:
     @property
     def data_address(self) -> str:
         """``host:port`` of gRPC and REST."""
-        return self.info.url(self.info.port).removeprefix("http://")
+        return self.info.data.removeprefix("http://")
 
     def status(self) -> dict[str, Any]:
         """The scoring process's own account of itself."""

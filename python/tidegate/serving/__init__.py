@@ -2,6 +2,7 @@
 
 from tidegate.serving.deployments import Announcements, DeploymentFiles, newest
 from tidegate.serving.runtime import library
+from tidegate.serving.scoring_keys import ScoringKeys
 from tidegate.serving.supervisor import Supervisor
 
-__all__ = ["Announcements", "DeploymentFiles", "Supervisor", "library", "newest"]
+__all__ = ["Announcements", "DeploymentFiles", "ScoringKeys", "Supervisor", "library", "newest"]

@@ -162,7 +162,7 @@ class Supervisor:
         """Addresses and pid, for ``status``."""
         process = self._process
         return {
-            "data": f"http://{self.settings['listen']}",
+            "data": f"{'https' if self.settings.get('tls') else 'http'}://{self.settings['listen']}",
             "admin": f"http://{self.settings['admin']}",
             "pid": process.pid if process is not None else None,
             "restarts": self._deaths,
@@ -279,16 +279,19 @@ def _left_behind(before: ServerInfo | None) -> ScoringProcess | None:
 
 
 def _addresses(info: ServerInfo) -> dict[str, str]:
-    return {"listen": ports.join(info.host, info.port), "admin": ports.join(info.host, info.admin_port)}
+    listen = ports.join(info.data_host or info.host, info.port)
+    return {"listen": listen, "admin": ports.join(info.host, info.admin_port)}
 
 
 def _serves(before: ServerInfo, wanted: dict[str, Any]) -> bool:
     """Whether it stands where the settings want it (port 0 takes any), follows this control and answers."""
     for name, address in _addresses(before).items():
-        host, port = ports.parse(wanted[name])
-        if host != before.host or port not in (0, ports.parse(address)[1]):
+        (host, port), (has_host, has_port) = ports.parse(wanted[name]), ports.parse(address)
+        if host != has_host or port not in (0, has_port):
             return False
     if wanted.get("control") != before.url(before.control_port):
+        return False
+    if (wanted.get("tls") is not None) != before.tls:
         return False
     try:
         answer = httpx.get(f"{before.url(before.admin_port)}/status", timeout=2, trust_env=False)

@@ -6,27 +6,16 @@ from ipaddress import ip_address
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
-from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from tidegate.settings.port import LimitSettings, TlsSettings, is_loopback
+from tidegate.settings.section import Section
 from tidegate.types import Move
 
 PREFIX = "TIDEGATE_"
 
 
-class _Section(BaseModel):
-    """Settings that are what they are written as."""
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _is_no_boolean(cls, value: Any, info: ValidationInfo) -> Any:
-        if isinstance(value, bool) and cls.model_fields[str(info.field_name)].annotation is not bool:
-            # pydantic would read true as 1
-            raise PydanticCustomError("no_boolean", "expected a number or a text")
-        return value
-
-
-class LogSettings(_Section):
+class LogSettings(Section):
     """How predictions and labels are written."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -57,7 +46,7 @@ _MOVES = (
 )
 
 
-class StageSettings(_Section):
+class StageSettings(Section):
     """Where versions stand, and what a move from one stage to another needs."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -137,17 +126,31 @@ class StageSettings(_Section):
         return value
 
 
-class Settings(_Section, BaseSettings):
+class Settings(Section, BaseSettings):
     """Everything that can be set; read it with :func:`load`."""
 
     model_config = SettingsConfigDict(
         frozen=True, extra="forbid", env_prefix=PREFIX, env_nested_delimiter="__"
     )
 
-    host: str = Field(default="127.0.0.1", min_length=1, description="loopback address or name to listen on")
+    host: str = Field(
+        default="127.0.0.1",
+        min_length=1,
+        description="address that scoring listens on; another than loopback needs require_keys and [tls]",
+    )
     port: int = Field(default=8000, ge=0, le=65535, description="scoring: gRPC and REST")
     admin_port: int = Field(default=8002, ge=0, le=65535, description="scoring: health and metrics")
     control_port: int = Field(default=8010, ge=0, le=65535, description="management API")
+    require_keys: bool = Field(
+        default=False,
+        description="whether scoring asks for a key or a certificate; a bad one is always refused",
+    )
+    insecure_listen: bool = Field(
+        default=False, description="lets host be another address than loopback without [tls]"
+    )
+    access_log: bool = Field(
+        default=False, description="whether scoring writes a line for every request to access.log"
+    )
     threads: int = Field(default=0, ge=0, le=1024, description="scoring threads; 0 is one per core")
     body_limit_bytes: int = Field(default=4 << 20, ge=1024, description="largest request on the scoring port")
     drain_seconds: float = Field(
@@ -167,23 +170,34 @@ class Settings(_Section, BaseSettings):
     log: LogSettings = Field(
         default_factory=LogSettings, description="how predictions and labels are written"
     )
+    tls: TlsSettings = Field(default_factory=TlsSettings, description="TLS on the scoring port")
+    limits: LimitSettings = Field(
+        default_factory=LimitSettings, description="what clients of the scoring port may cost"
+    )
     stages: StageSettings = Field(
         default_factory=StageSettings, description="where versions stand, and what moves need"
     )
 
-    @field_validator("host")
-    @classmethod
-    def _is_loopback(cls, value: str) -> str:
-        """Refuses other addresses: the scoring port asks nobody for a key."""
+    @model_validator(mode="after")
+    def _others_are_asked_who_they_are(self) -> Self:
+        if is_loopback(self.host):
+            return self
+        if not self.require_keys:
+            needed = "require_keys = true, and tls.certificate or insecure_listen = true"
+            raise ValueError(f"host {self.host} is no loopback address, which needs {needed}")
+        if self.tls.certificate is None and not self.insecure_listen:
+            needed = "tls.certificate and tls.key, or insecure_listen = true"
+            raise ValueError(f"host {self.host} is no loopback address, which needs {needed}")
         try:
-            loopback = ip_address(value).is_loopback
+            ip_address(self.host)
         except ValueError:
-            loopback = value == "localhost"
-        if not loopback:
-            raise PydanticCustomError(
-                "loopback", "expected a loopback address, since the scoring port takes requests without a key"
-            )
-        return value
+            raise ValueError(f"host {self.host} must be an IP address or localhost") from None
+        return self
+
+    @property
+    def inner_host(self) -> str:
+        """Where the admin port and the management API listen: always loopback."""
+        return self.host if is_loopback(self.host) else "127.0.0.1"
 
     @model_validator(mode="after")
     def _ports_differ(self) -> Self:
@@ -193,5 +207,10 @@ class Settings(_Section, BaseSettings):
         return self
 
 
-SECTIONS: dict[str, type[BaseModel]] = {"log": LogSettings, "stages": StageSettings}
+SECTIONS: dict[str, type[BaseModel]] = {
+    "log": LogSettings,
+    "tls": TlsSettings,
+    "limits": LimitSettings,
+    "stages": StageSettings,
+}
 """The settings that have settings of their own."""

@@ -40,15 +40,27 @@ class ServerInfo(Value):
     control: ProcessRef
     scoring: ProcessRef | None = None
     host: str
+    data_host: str | None = None
+    """Where scoring listens, if that is not ``host``."""
+    tls: bool = False
+    """Whether scoring speaks TLS."""
     port: int
     admin_port: int
     control_port: int
     started_at: datetime
 
     def url(self, port: int) -> str:
-        """The base URL of one of the ports."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"http://{host}:{port}"
+        """The base URL of one of the ports that stay on loopback."""
+        return f"http://{_in_url(self.host)}:{port}"
+
+    @property
+    def data(self) -> str:
+        """The base URL of scoring."""
+        return f"{'https' if self.tls else 'http'}://{_in_url(self.data_host or self.host)}:{self.port}"
+
+
+def _in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
 
 
 def read_server(root: Path) -> ServerInfo | None:

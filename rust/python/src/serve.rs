@@ -117,6 +117,8 @@ impl Fault for ServeError {
                 | ServerError::Listen { .. }
                 | ServerError::Control(_)
                 | ServerError::NodeKey
+                | ServerError::Tls(_)
+                | ServerError::AccessLog(_)
                 | ServerError::Seconds { .. } => "SettingsError",
                 ServerError::Worker { .. } | ServerError::Thread(_) => "InternalError",
             },

@@ -6,9 +6,11 @@ use http::HeaderMap;
 use tidegate_engine::{Priority, ScoreRequest};
 use tidegate_model::Batch;
 
+use crate::ErrorKind;
 use crate::access::{Identity, Named};
 use crate::deadline::Deadline;
 use crate::fault::Fault;
+use crate::memory::Level;
 use crate::plane::Desk;
 
 /// What a call needs its caller to be allowed.
@@ -75,6 +77,9 @@ pub(crate) fn admit(
     let deadline = desk.plane.waits.deadline(headers);
     if right == Right::Open {
         return Ok(Caller { principal: "".into(), may_pin: false, deadline });
+    }
+    if desk.plane.memory.level() == Level::Full {
+        return Err(Fault::new(ErrorKind::Unavailable, "the server is short of memory"));
     }
     desk.plane.access.admit(&desk.peer, headers, right).map(|identity| Caller::of(&identity, deadline))
 }

@@ -2,16 +2,20 @@
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
 use http::header::CONTENT_LENGTH;
 use http_body_util::BodyExt;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
+use tokio::time::{Instant, timeout_at};
 
 use crate::ErrorKind;
+use crate::budget::Share;
 use crate::fault::Fault;
-use crate::plane::Limits;
+use crate::memory::Level;
+use crate::plane::Plane;
 
 /// What answers are made of.
 pub(crate) enum Answer {
@@ -67,44 +71,68 @@ impl Body for Answer {
     }
 }
 
-/// The whole body, if it comes in time and is no longer than the limit and its `framing`. A body in one piece is not
-/// copied.
+/// Bytes a second that a body must bring to get more time.
+const FLOOR: f64 = 8192.0;
+/// Bodies over this are refused while memory is short.
+const LARGE: u64 = 16 << 10;
+
+/// The whole body, if there is room for it, it comes in time and is no longer than the limit and its `framing`. A body in
+/// one piece is not copied.
 pub(crate) async fn read(
     headers: &HeaderMap,
     body: Incoming,
-    limits: Limits,
+    plane: &Plane,
     framing: usize,
 ) -> Result<Bytes, Fault> {
-    let longest = limits.body.saturating_add(framing);
+    let limit = plane.limits.body;
+    let longest = limit.saturating_add(framing);
     let declared = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     if declared.is_some_and(|length| length > longest as u64) {
-        return Err(too_large(limits.body));
+        return Err(too_large(limit));
     }
-    match tokio::time::timeout(limits.body_time, collect(body, longest)).await {
-        Ok(Ok(Some(body))) => Ok(body),
-        Ok(Ok(None)) => Err(too_large(limits.body)),
-        Ok(Err(fault)) => Err(fault),
-        Err(_) => Err(Fault::new(
-            ErrorKind::DeadlineExceeded,
-            format!("the body did not come within {} s", limits.body_time.as_secs_f64()),
-        )),
+    if declared.is_none_or(|length| length > LARGE) && plane.memory.level() >= Level::Pressed {
+        return Err(Fault::new(ErrorKind::Overloaded, "the server is short of memory for large bodies"));
     }
+    let share = plane.budget.take(usize::try_from(declared.unwrap_or(0)).unwrap_or(longest))?;
+    let read = collect(body, longest, share, plane.limits.body_time).await?;
+    read.ok_or_else(|| too_large(limit))
 }
 
 /// The whole body, or `None` when it is longer than `limit`.
-async fn collect(mut body: Incoming, limit: usize) -> Result<Option<Bytes>, Fault> {
-    let Some(first) = next(&mut body).await? else { return Ok(Some(Bytes::new())) };
-    let Some(second) = next(&mut body).await? else { return Ok(within(first, limit)) };
+async fn collect(
+    mut body: Incoming,
+    limit: usize,
+    mut share: Share,
+    time: Duration,
+) -> Result<Option<Bytes>, Fault> {
+    let began = Instant::now();
+    let slow = || {
+        let message = format!("the body did not come within {} s", time.as_secs_f64());
+        Fault::new(ErrorKind::DeadlineExceeded, message)
+    };
+    // A client that goes on sending gets more time, at the pace of the floor.
+    let end = |bytes: usize| began + time + Duration::from_secs_f64(bytes as f64 / FLOOR);
+    let first_two = async {
+        let Some(first) = next(&mut body).await? else { return Ok((Bytes::new(), None)) };
+        let second = next(&mut body).await?;
+        Ok::<_, Fault>((first, second))
+    };
+    let (first, second) = timeout_at(end(0), first_two).await.map_err(|_| slow())??;
+    let Some(second) = second else {
+        share.grow(first.len())?;
+        return Ok(within(first, limit).map(|body| share.with(body)));
+    };
     let hint = usize::try_from(body.size_hint().lower()).unwrap_or(limit).min(limit);
     let mut whole = BytesMut::with_capacity(first.len() + second.len() + hint);
     whole.extend_from_slice(&first);
     whole.extend_from_slice(&second);
     while whole.len() <= limit
-        && let Some(piece) = next(&mut body).await?
+        && let Some(piece) = timeout_at(end(whole.len()), next(&mut body)).await.map_err(|_| slow())??
     {
+        share.grow(whole.len() + piece.len())?;
         whole.extend_from_slice(&piece);
     }
-    Ok(within(whole.freeze(), limit))
+    Ok(within(whole.freeze(), limit).map(|body| share.with(body)))
 }
 
 /// The next piece of data; trailers are passed over.

@@ -2,6 +2,8 @@
 
 use tidegate_engine::EngineError;
 
+use crate::TlsError;
+
 /// Why a server can't start. Nothing is served when it is returned.
 #[derive(Debug, thiserror::Error)]
 pub enum ServerError {
@@ -37,6 +39,12 @@ pub enum ServerError {
     /// The node key has characters that no header can carry.
     #[error("the node key must be printable ASCII")]
     NodeKey,
+    /// The access log can't be opened.
+    #[error("access_log: the file can't be opened: {0}")]
+    AccessLog(#[source] std::io::Error),
+    /// TLS can't be spoken with the files that were given.
+    #[error(transparent)]
+    Tls(TlsError),
     /// A setting is no time.
     #[error("{name} is {value}; expected seconds, 0 or more")]
     Seconds {

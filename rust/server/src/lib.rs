@@ -4,10 +4,12 @@
 //! request: a connection's thread decodes (`rest` or `grpc`), calls the `plane`, encodes; it never changes threads.
 
 mod access;
+mod access_log;
 mod admin;
 mod admission;
 mod arrow;
 mod body;
+mod budget;
 mod config;
 mod connections;
 mod deadline;
@@ -21,6 +23,7 @@ mod generated;
 mod grpc;
 mod http_answer;
 mod listen;
+mod memory;
 mod peer;
 mod plane;
 mod raw;
@@ -29,13 +32,16 @@ mod request_id;
 mod rest;
 mod secret;
 mod server;
+mod stalled;
 mod stop;
 mod tensor_header;
+mod tls;
 mod weave;
 
-pub use config::{LimitsConfig, ServerConfig};
+pub use config::{LimitsConfig, ServerConfig, TlsConfig};
 pub use error::ServerError;
 pub use error_kind::{Codes, ErrorKind};
 pub use secret::Secret;
 pub use server::{Addresses, Report, Server, run};
 pub use stop::{Stop, Stopper, stop};
+pub use tls::TlsError;

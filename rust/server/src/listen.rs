@@ -31,6 +31,15 @@ fn open(address: SocketAddr) -> std::io::Result<TcpListener> {
     Ok(socket.into())
 }
 
+/// Connections that half of the files that this process may open suffice for.
+pub(crate) fn connections() -> usize {
+    let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
+    let soft = limits.lines().find_map(|line| {
+        line.strip_prefix("Max open files")?.split_ascii_whitespace().next()?.parse::<usize>().ok()
+    });
+    soft.map_or(usize::MAX, |files| files / 2)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

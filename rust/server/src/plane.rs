@@ -9,8 +9,10 @@ use tokio::sync::oneshot;
 
 use crate::ErrorKind;
 use crate::access::Access;
+use crate::budget::Budget;
 use crate::deadline::Waits;
 use crate::fault::Fault;
+use crate::memory::Memory;
 use crate::peer::Peer;
 use crate::readiness::{Phase, Readiness};
 
@@ -37,6 +39,8 @@ pub(crate) struct Plane {
     pub(crate) limits: Limits,
     pub(crate) access: Access,
     pub(crate) waits: Waits,
+    pub(crate) budget: Arc<Budget>,
+    pub(crate) memory: Memory,
 }
 
 /// What a request may cost before anything is known about it.
@@ -49,8 +53,15 @@ pub(crate) struct Limits {
 }
 
 impl Plane {
-    pub(crate) const fn new(engine: Arc<Engine>, limits: Limits, access: Access, waits: Waits) -> Self {
-        Self { engine, readiness: Readiness::new(), limits, access, waits }
+    pub(crate) fn new(
+        engine: Arc<Engine>,
+        limits: Limits,
+        access: Access,
+        waits: Waits,
+        budget: Budget,
+    ) -> Self {
+        let budget = Arc::new(budget);
+        Self { engine, readiness: Readiness::new(), limits, access, waits, budget, memory: Memory::new() }
     }
 
     /// Fails unless requests are answered.

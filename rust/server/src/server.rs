@@ -15,13 +15,16 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::LocalSet;
 
 use crate::access::Access;
-use crate::connections::{self, Accepted};
+use crate::access_log::AccessLog;
+use crate::budget::Budget;
+use crate::connections::{self, Accepted, Terms};
 use crate::deadline::Waits;
 use crate::follower::{Control, Follower, Keys, Shelf};
-use crate::listen::listen;
+use crate::listen::{self, listen};
 use crate::plane::{Desk, Limits, Plane};
 use crate::readiness::Phase;
-use crate::{ServerConfig, ServerError, Stop, admin, grpc, rest};
+use crate::tls::Tls;
+use crate::{ServerConfig, ServerError, Stop, admin, grpc, memory, rest};
 
 /// Time that the engine gets at least to write what it holds, however long requests drained.
 const LEAST_FLUSH: Duration = Duration::from_secs(5);
@@ -52,6 +55,7 @@ pub struct Addresses {
 #[derive(Debug)]
 pub struct Server {
     config: ServerConfig,
+    terms: Terms,
     plane: Arc<Plane>,
     workers: Vec<Worker>,
     control: Option<Control>,
@@ -92,8 +96,10 @@ impl Server {
             Duration::from_millis(config.deadline_milliseconds),
             Duration::from_millis(config.deadline_limit_milliseconds),
         );
-        let plane = Arc::new(Plane::new(engine, limits, Access::new(&config), waits));
-        Ok(Self { config, plane, workers, control, data, admin, addresses })
+        let terms = terms(&config)?;
+        let budget = Budget::new(config.limits.bytes_in_flight);
+        let plane = Arc::new(Plane::new(engine, limits, Access::new(&config), waits, budget));
+        Ok(Self { config, terms, plane, workers, control, data, admin, addresses })
     }
 
     /// Where it listens; useful when a port was 0.
@@ -108,17 +114,16 @@ impl Server {
     /// [`ServerError::Thread`] when a thread can't be started.
     pub fn run(self, stop: Stop) -> Result<Report, ServerError> {
         let runtime = runtime()?;
-        let drain = Duration::from_secs(self.config.drain_seconds);
-        let header_time = seconds("header_seconds", self.config.header_seconds)?;
+        let log = self.config.access_log.then(|| AccessLog::start(&self.config.home)).transpose()?;
         let mut senders = Vec::with_capacity(self.workers.len());
         let mut threads = Vec::with_capacity(self.workers.len());
         for (index, worker) in self.workers.into_iter().enumerate() {
             let (sender, accepted) = unbounded_channel();
             let plane = Arc::clone(&self.plane);
-            threads.push(serving_thread(index, plane, worker, accepted, header_time, drain)?);
+            threads.push(serving_thread(index, plane, worker, accepted, self.terms.clone(), log.clone())?);
             senders.push(sender);
         }
-        let life = Life { plane: self.plane, config: self.config, control: self.control, header_time, drain };
+        let life = Life { plane: self.plane, config: self.config, control: self.control, terms: self.terms };
         let data = into_tokio(&runtime, self.data)?;
         let admin = into_tokio(&runtime, self.admin)?;
         let report = LocalSet::new().block_on(&runtime, life.live(data, admin, senders, threads, stop));
@@ -133,8 +138,7 @@ struct Life {
     plane: Arc<Plane>,
     config: ServerConfig,
     control: Option<Control>,
-    header_time: Duration,
-    drain: Duration,
+    terms: Terms,
 }
 
 impl Life {
@@ -147,7 +151,13 @@ impl Life {
         mut stop: Stop,
     ) -> Report {
         let (admin_accept, admin_serve) = self.admin(admin);
-        let data_accept = tokio::task::spawn_local(accept(data, senders, self.config.connections));
+        let connections = self.config.connections.min(listen::connections());
+        let data_accept = tokio::task::spawn_local(accept(data, senders, connections));
+        let watching = tokio::task::spawn_local(watch(
+            Arc::clone(&self.plane),
+            self.terms.tls.clone(),
+            self.config.limits.memory_bytes,
+        ));
         let following = tokio::task::spawn_local(load_and_follow(
             Arc::clone(&self.plane),
             self.config.home.clone(),
@@ -159,11 +169,12 @@ impl Life {
         self.plane.readiness.advance(Phase::Draining);
         tracing::info!("draining");
         following.abort();
+        watching.abort();
         data_accept.abort();
         // Its senders are gone with the acceptor, which is what the threads wait for.
         let _ = data_accept.await;
         let engine = Arc::clone(&self.plane.engine);
-        let drain = self.drain;
+        let drain = self.terms.drain;
         let end = tokio::task::spawn_blocking(move || {
             let cut = threads.into_iter().map(join).sum();
             let left = drain.saturating_sub(began.elapsed()).max(LEAST_FLUSH);
@@ -183,14 +194,26 @@ impl Life {
     ) -> (tokio::task::JoinHandle<()>, tokio::task::JoinHandle<usize>) {
         let (sender, accepted) = unbounded_channel();
         let plane = Arc::clone(&self.plane);
+        let terms = Terms { drain: ADMIN_DRAIN, tls: None, ..self.terms.clone() };
         let handlers = move |_| {
             let plane = Arc::clone(&plane);
             move |request| std::future::ready(admin::answer(&plane, &request))
         };
-        let serve = connections::serve(accepted, self.header_time, ADMIN_DRAIN, handlers);
+        let serve = connections::serve(accepted, terms, handlers);
         let accept = accept(listener, vec![sender], self.config.connections);
         (tokio::task::spawn_local(accept), tokio::task::spawn_local(serve))
     }
+}
+
+/// Looks after what changes without a request: TLS files and memory.
+async fn watch(plane: Arc<Plane>, tls: Option<Arc<Tls>>, memory_bytes: u64) {
+    let limit = if memory_bytes > 0 { Some(memory_bytes) } else { memory::group_limit() };
+    let files = async {
+        if let Some(tls) = tls {
+            tls.follow().await;
+        }
+    };
+    tokio::join!(files, plane.memory.follow(limit, memory::resident));
 }
 
 /// Loads what is on disk, says that the server is ready, then follows control if there is one.
@@ -243,8 +266,8 @@ fn serving_thread(
     plane: Arc<Plane>,
     worker: Worker,
     accepted: UnboundedReceiver<Accepted>,
-    header_time: Duration,
-    drain: Duration,
+    terms: Terms,
+    log: Option<AccessLog>,
 ) -> Result<JoinHandle<usize>, ServerError> {
     let runtime = runtime()?;
     let serve = move || {
@@ -252,21 +275,37 @@ fn serving_thread(
         let worker = Rc::new(RefCell::new(worker));
         let handlers = move |peer| {
             let desk = Rc::new(Desk::new(Arc::clone(&plane), Rc::clone(&worker), peer));
-            let services = Rc::clone(&services);
+            let (services, log) = (Rc::clone(&services), log.clone());
             move |request: http::Request<hyper::body::Incoming>| {
-                let (desk, services) = (Rc::clone(&desk), Rc::clone(&services));
+                let (desk, services, log) = (Rc::clone(&desk), Rc::clone(&services), log.clone());
                 async move {
-                    if grpc::speaks(request.headers()) {
+                    let begun = log.as_ref().map(|log| log.begin(&request, &desk.peer));
+                    let answer = if grpc::speaks(request.headers()) {
                         grpc::answer(&desk, &services, request).await
                     } else {
                         rest::answer(&desk, request).await
+                    };
+                    if let Some(begun) = begun {
+                        begun.end(&answer);
                     }
+                    answer
                 }
             }
         };
-        LocalSet::new().block_on(&runtime, connections::serve(accepted, header_time, drain, handlers))
+        LocalSet::new().block_on(&runtime, connections::serve(accepted, terms, handlers))
     };
     std::thread::Builder::new().name(format!("tidegate-{index}")).spawn(serve).map_err(ServerError::Thread)
+}
+
+fn terms(config: &ServerConfig) -> Result<Terms, ServerError> {
+    Ok(Terms {
+        header_time: seconds("header_seconds", config.header_seconds)?,
+        handshake_time: seconds("limits.handshake_seconds", config.limits.handshake_seconds)?,
+        stalled_time: seconds("limits.stalled_seconds", config.limits.stalled_seconds)?,
+        age: seconds("limits.connection_seconds", config.limits.connection_seconds)?,
+        drain: Duration::from_secs(config.drain_seconds),
+        tls: config.tls.as_ref().map(Tls::load).transpose().map_err(ServerError::Tls)?.map(Arc::new),
+    })
 }
 
 /// A setting in seconds; refuses what is no time.

@@ -4,8 +4,6 @@ use crate::forest::{ABREAST, Forest, Node, Place};
 
 /// How a walk reads its nodes and rows: checked here, unchecked in `simd`.
 pub(crate) trait Reader: Copy {
-    /// Whether twice [`LANES`] rows together are faster: they are where bounds need no registers.
-    const WIDE: bool;
     /// The node at `index` of a tree.
     fn node(self, tree: &[Node], index: usize) -> Node;
     /// The value at `index` of the rows.
@@ -17,8 +15,6 @@ pub(crate) trait Reader: Copy {
 pub(crate) struct Checked;
 
 impl Reader for Checked {
-    const WIDE: bool = false;
-
     #[inline]
     fn node(self, tree: &[Node], index: usize) -> Node {
         tree[index]
@@ -44,16 +40,9 @@ pub(crate) fn sum<R: Reader>(
     sums: &mut [f32],
 ) {
     let (width, targets) = (forest.row.width(), forest.targets);
-    let wide = if R::WIDE { count - count % (2 * LANES) } else { 0 };
     let together = count - count % LANES;
-    if wide > 0 {
-        let (rows, sums) = (&rows[..wide * width], &mut sums[..wide * targets]);
-        rows_abreast::<R, { 2 * LANES }>(reader, forest, rows, sums);
-    }
-    if together > wide {
-        let (rows, sums) =
-            (&rows[wide * width..together * width], &mut sums[wide * targets..together * targets]);
-        rows_abreast::<R, LANES>(reader, forest, rows, sums);
+    if together > 0 {
+        rows_abreast(reader, forest, &rows[..together * width], &mut sums[..together * targets]);
     }
     for row in together..count {
         let row_values = &rows[row * width..(row + 1) * width];
@@ -84,15 +73,15 @@ fn trees_abreast<R: Reader>(reader: R, forest: &Forest, row: &[f32], leaves: &mu
     }
 }
 
-/// A multiple of `L` rows, tree by tree.
+/// A multiple of [`LANES`] rows, tree by tree.
 #[inline]
-fn rows_abreast<R: Reader, const L: usize>(reader: R, forest: &Forest, rows: &[f32], sums: &mut [f32]) {
+fn rows_abreast<R: Reader>(reader: R, forest: &Forest, rows: &[f32], sums: &mut [f32]) {
     let (width, targets) = (forest.row.width(), forest.targets);
     for (tree, &place) in forest.places().iter().enumerate() {
         let nodes = forest.nodes(place);
-        let chunks = rows.chunks_exact(L * width).zip(sums.chunks_exact_mut(L * targets));
+        let chunks = rows.chunks_exact(LANES * width).zip(sums.chunks_exact_mut(LANES * targets));
         for (rows, sums) in chunks {
-            let mut at = [0; L];
+            let mut at = [0; LANES];
             for _ in 0..place.depth {
                 for (lane, at) in at.iter_mut().enumerate() {
                     let node = reader.node(nodes, *at);

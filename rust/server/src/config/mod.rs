@@ -1,6 +1,7 @@
 //! Settings of the server, as one struct.
 
 mod limits;
+mod tls;
 
 use std::path::PathBuf;
 
@@ -8,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Secret;
 pub use limits::LimitsConfig;
+pub use tls::TlsConfig;
 
 /// Settings of a server; unknown names are refused.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -33,9 +35,15 @@ pub struct ServerConfig {
     /// Whether requests must show a key or a certificate.
     #[serde(default)]
     pub require_keys: bool,
-    /// How often a principal may ask.
+    /// What clients may cost.
     #[serde(default)]
     pub limits: LimitsConfig,
+    /// TLS on the data port; without it, it speaks in the clear.
+    #[serde(default)]
+    pub tls: Option<TlsConfig>,
+    /// Whether every request leaves a line in `access.log` of the home.
+    #[serde(default)]
+    pub access_log: bool,
     /// Threads that answer requests; 0 is one per core.
     #[serde(default)]
     pub threads: usize,
@@ -111,6 +119,8 @@ impl ServerConfig {
             pepper: None,
             require_keys: false,
             limits: LimitsConfig::default(),
+            tls: None,
+            access_log: false,
             threads: 0,
             body_limit: body_limit(),
             body_seconds: body_seconds(),

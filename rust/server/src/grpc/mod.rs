@@ -19,7 +19,7 @@ use crate::admission::{self, Right};
 use crate::body::{self, Answer};
 use crate::fault::Fault;
 use crate::generated::inference::grpc_inference_service_server::GrpcInferenceServiceServer;
-use crate::plane::{Desk, Limits, Plane};
+use crate::plane::{Desk, Plane};
 use service::Service;
 
 const MODEL_INFER: &str = "/inference.GRPCInferenceService/ModelInfer";
@@ -87,17 +87,17 @@ fn right(path: &str) -> Right {
 async fn model_infer(desk: &Desk, headers: &HeaderMap, body: Incoming) -> Result<Response<Answer>, Fault> {
     let caller = admission::admit(desk, headers, Right::Score, None)?;
     desk.plane.room_at_all()?;
-    let body = read(headers, body, desk.plane.limits).await?;
+    let body = read(headers, body, &desk.plane).await?;
     infer::infer(desk, &caller, headers, body).await
 }
 
 /// The body of the hot call: one message with its prefix.
-async fn read(headers: &HeaderMap, body: Incoming, limits: Limits) -> Result<bytes::Bytes, Fault> {
+async fn read(headers: &HeaderMap, body: Incoming, plane: &Plane) -> Result<bytes::Bytes, Fault> {
     let media = headers.get(CONTENT_TYPE).map(http::HeaderValue::as_bytes).unwrap_or_default();
     if !matches!(media, b"application/grpc" | b"application/grpc+proto") {
         let media: String = String::from_utf8_lossy(media).chars().take(80).collect();
         let message = format!("content type '{media}' is not read here; send application/grpc");
         return Err(Fault::new(ErrorKind::UnsupportedMedia, message));
     }
-    body::read(headers, body, limits, frame::PREFIX).await
+    body::read(headers, body, plane, frame::PREFIX).await
 }

@@ -214,6 +214,6 @@ async fn read(
     let media = Media::of(headers, taken)?;
     let coding = Coding::of(headers)?;
     let limits = desk.plane.limits;
-    let body = body::read(headers, body, limits, 0).await?;
+    let body = body::read(headers, body, &desk.plane, 0).await?;
     Ok((media, coding.map_or(Ok(body.clone()), |coding| coding.unpack(&body, limits.body))?))
 }

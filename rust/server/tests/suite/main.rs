@@ -22,3 +22,4 @@ mod limits;
 mod parity;
 mod rest;
 mod support;
+mod tls;

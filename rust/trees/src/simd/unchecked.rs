@@ -8,8 +8,6 @@ use crate::walk::{self, Reader};
 struct Unchecked;
 
 impl Reader for Unchecked {
-    const WIDE: bool = true;
-
     #[inline]
     fn node(self, tree: &[Node], index: usize) -> Node {
         debug_assert!(index < tree.len());

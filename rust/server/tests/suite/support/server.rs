@@ -64,3 +64,17 @@ impl Drop for Running {
         }
     }
 }
+
+/// Why a server with such settings does not start.
+pub(crate) fn refusal(home: &std::path::Path, change: impl FnOnce(&mut ServerConfig)) -> String {
+    let mut config = ServerConfig::new(home);
+    config.listen = "127.0.0.1:0".into();
+    config.admin = "127.0.0.1:0".into();
+    config.threads = 1;
+    change(&mut config);
+    let (loader, _) = FakeLoader::new();
+    let engine = Engine::start(EngineConfig::new(home, 1), loader, Arc::new(SystemClock)).unwrap();
+    let refused = Server::bind(config, Arc::clone(&engine)).unwrap_err().to_string();
+    engine.shutdown(std::time::Duration::from_secs(5));
+    refused
+}
