@@ -153,6 +153,16 @@ class Settings(Section, BaseSettings):
     )
     threads: int = Field(default=0, ge=0, le=1024, description="scoring threads; 0 is one per core")
     body_limit_bytes: int = Field(default=4 << 20, ge=1024, description="largest request on the scoring port")
+    deadline_milliseconds: int = Field(
+        default=1000, ge=1, description="time that a request waits whose sender names none"
+    )
+    deadline_limit_milliseconds: int = Field(
+        default=30_000, ge=1, description="time that a request waits whatever its sender names"
+    )
+    lanes: int = Field(default=0, ge=0, le=1024, description="threads for slow models; 0: cores less one")
+    output_limit_bytes: int = Field(
+        default=64 << 20, ge=1024, description="largest outputs of one run of a model"
+    )
     drain_seconds: float = Field(
         default=20, ge=0, le=3600, description="time for open requests when stopping"
     )

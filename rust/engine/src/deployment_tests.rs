@@ -84,7 +84,7 @@ fn each_fault_is_named() {
         change(&mut bad);
         DeploymentSpec::parse(&bad.to_json().unwrap()).unwrap_err().to_string()
     };
-    let cases: [(Change, &str); 12] = [
+    let cases: [(Change, &str); 14] = [
         (|s| s.format = 2, "format 2, this engine reads 1"),
         (|s| s.endpoints[0].name = "../delay".into(), "endpoint '../delay' must be"),
         (|s| s.endpoints.push(s.endpoints[0].clone()), "endpoint 'delay' stands twice"),
@@ -93,6 +93,17 @@ fn each_fault_is_named() {
         (|s| s.endpoints[0].variants[0].onnx = "sha256:xyz".into(), "'sha256:xyz' is no digest"),
         (|s| s.endpoints[0].variants[0].weight = 1.5, "weight 1.5 is not valid"),
         (|s| s.endpoints[0].variants[1].shadow = true, "for a shadow"),
+        (
+            |s| s.endpoints[0].variants[0].lane = Some(LaneSpec { batch: Some(0), ..LaneSpec::default() }),
+            "lane batch is 0, expected 1 to 4096",
+        ),
+        (
+            |s| {
+                s.endpoints[0].variants[0].lane =
+                    Some(LaneSpec { delay_us: Some(501), ..LaneSpec::default() })
+            },
+            "lane delay_us is 501, expected 0 to 500",
+        ),
         (|s| s.endpoints[0].slots = 0, "0 slots"),
         (|s| s.endpoints[0].slots = 11, "slot 10 of 11 has 0 owners"),
         (|s| s.endpoints[0].variants[1].slots[0] = (2, 5), "slot 2 of 10 has 2 owners"),

@@ -81,7 +81,7 @@ impl Settings {
         set(&mut engine.pane_rows, own.pane_rows);
         set(&mut engine.pane_seconds, own.pane_seconds);
         set(&mut engine.shadow_queue, own.shadow_queue);
-        set(&mut engine.lanes, own.lanes);
+        set(&mut engine.lanes, own.lanes.filter(|&lanes| lanes > 0));
         set(&mut engine.lane_requests, own.lane_requests);
         set(&mut engine.output_limit, own.output_limit);
         own.log.apply(&mut engine);

@@ -20,6 +20,8 @@ const SIZES_BUDGET: Duration = Duration::from_millis(30);
 /// Runs of one row, and how often they are repeated when something else ran meanwhile.
 const SAMPLES: usize = 48;
 const REPEATS: usize = 3;
+/// Runs after which a slow model is known to be one.
+const FEW: usize = 8;
 /// Relative difference between a row alone and in a batch beyond which rows influence each other.
 const TOLERANCE: f64 = 1e-3;
 /// Outputs below this are compared as if they were this.
@@ -105,19 +107,21 @@ impl Trial<'_> {
         Instant::now() >= self.end
     }
 
-    /// The slowest of a few dozen runs, in the best of a few rounds: a busy machine must not make a fast model slow.
+    /// The slowest of a few dozen runs, in the best of a few rounds: a busy machine must not make a fast model slow. Of a
+    /// model that was never fast, a few runs tell enough.
     fn slowest(&self, batch: &Batch) -> Result<Duration, EngineError> {
         let mut best = Duration::MAX;
         for _ in 0..REPEATS {
-            let mut slowest = Duration::ZERO;
-            for _ in 0..SAMPLES {
-                slowest = slowest.max(self.time(batch)?);
-                if self.over() {
+            let (mut fastest, mut slowest) = (Duration::MAX, Duration::ZERO);
+            for sample in 1..=SAMPLES {
+                let took = self.time(batch)?;
+                (fastest, slowest) = (fastest.min(took), slowest.max(took));
+                if self.over() || (sample >= FEW && fastest > INLINE) {
                     break;
                 }
             }
             best = best.min(slowest);
-            if best <= INLINE || self.over() {
+            if best <= INLINE || fastest > INLINE || self.over() {
                 break;
             }
         }

@@ -1,7 +1,7 @@
 //! A loader whose models are a word and a number.
 
 use std::sync::{Arc, Condvar, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tidegate_engine::{LoadError, Loaded, Loader, Reference};
 use tidegate_model::{DataType, ScoreError, Scorer, Shape, Signature, Tensor, TensorData, TensorSpec};
@@ -65,6 +65,8 @@ impl Loader for FakeLoader {
             Some("panics") => Behaviour::PanicsAt13,
             Some("fails") => Behaviour::FailsAt13,
             Some("narrow") => Behaviour::Narrow,
+            Some("slow") => Behaviour::Slow,
+            Some("mixes") => Behaviour::Mixes,
             Some("loader-panics") => panic!("a loader that panics"),
             _ => return Err(LoadError("expected ONNX, got something else".into())),
         };
@@ -92,6 +94,10 @@ enum Behaviour {
     PanicsAt13,
     FailsAt13,
     Narrow,
+    /// Takes 300 us, whatever comes.
+    Slow,
+    /// The same, and adds what the first row has to all rows.
+    Mixes,
 }
 
 struct Fake {
@@ -129,7 +135,14 @@ impl Scorer for Fake {
             Behaviour::FailsAt13 if thirteen => return Err(ScoreError::Run("thirteen".into())),
             _ => {}
         }
-        let scores: Vec<f32> = x.iter().step_by(2).map(|a| a * self.scale).collect();
+        if matches!(self.behaviour, Behaviour::Slow | Behaviour::Mixes) {
+            let end = Instant::now() + Duration::from_micros(300);
+            while Instant::now() < end {
+                std::hint::spin_loop();
+            }
+        }
+        let more = if matches!(self.behaviour, Behaviour::Mixes) { x[0] } else { 0.0 };
+        let scores: Vec<f32> = x.iter().step_by(2).map(|a| a * self.scale + more).collect();
         let labels = scores.iter().map(|&p| i64::from(p > 0.5)).collect();
         let (p, width): (Vec<f32>, usize) = match self.behaviour {
             Behaviour::Narrow => (scores, 1),

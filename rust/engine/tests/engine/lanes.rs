@@ -374,6 +374,24 @@ fn fast_models_are_measured_and_stay_inline() {
     assert!(status.batch >= 1 && status.microseconds < 100_000, "{status:?}");
 }
 
+#[test]
+fn slow_models_are_put_on_lanes_and_joined_where_rows_leave_each_other_alone() {
+    let home = Home::new();
+    let mut bench = Bench::start(&home);
+    let variants =
+        vec![bench.variant("1", "slow 1", 1.0, &[(0, 99)]), bench.variant("2", "mixes 1", 0.0, &[])];
+    bench.install(1, variants);
+    let slow = lane(&bench, 0);
+    assert_eq!((slow.mode, slow.reason.as_str()), (LaneMode::Lane, "as measured"));
+    assert!(slow.microseconds >= 300, "{slow:?}");
+    // A busy machine may see no gain in a batch; what it sees is equal.
+    assert_eq!(slow.ulps, (slow.batch > 1).then_some(0));
+    let mixes = lane(&bench, 1);
+    assert_eq!((mixes.mode, mixes.batch, mixes.ulps), (LaneMode::Lane, 1, None));
+    let mut client = Client::of(&bench);
+    assert_eq!(scores(&wait(client.queue(one(0.5))).unwrap()), [0.5]);
+}
+
 /// Every caller gets its own rows, whoever shares the run. `TIDEGATE_LANE_REQUESTS` makes it longer.
 #[test]
 fn concurrent_callers_each_get_their_own_rows() {
