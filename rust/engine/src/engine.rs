@@ -46,6 +46,9 @@ pub trait Loader: Send + Sync {
 /// Called once, when labels are on the disk or could not be written; on the writer's thread, so it must not block.
 pub type FeedbackDone = Box<dyn FnOnce(Result<(), FeedbackError>) + Send>;
 
+/// Called with a generation that answers now, on the thread that installed it.
+pub type OnInstall = Box<dyn Fn(u64) + Send + Sync>;
+
 /// What a shutdown left behind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ShutdownReport {
@@ -60,6 +63,7 @@ pub struct Engine {
     shared: Arc<Shared>,
     loader: Arc<dyn Loader>,
     threads: Threads,
+    told: Mutex<Vec<OnInstall>>,
     ended: Mutex<Option<ShutdownReport>>,
 }
 
@@ -75,7 +79,7 @@ impl Engine {
         clock: Arc<dyn Clock>,
     ) -> Result<Arc<Self>, EngineError> {
         let (shared, threads) = start::start(config, clock)?;
-        Ok(Arc::new(Self { shared, loader, threads, ended: Mutex::new(None) }))
+        Ok(Arc::new(Self { shared, loader, threads, told: Mutex::default(), ended: Mutex::new(None) }))
     }
 
     /// Verifies, loads and warms everything that `spec` names, then lets it answer in one step. Blocking; not for a
@@ -87,11 +91,19 @@ impl Engine {
     pub fn install(&self, spec: &DeploymentSpec, artifacts: &dyn Artifacts) -> Result<u64, InstallError> {
         let installed = install::install(&self.shared, &*self.loader, spec, artifacts);
         match &installed {
-            Ok(_) => *lock(&self.shared.failed) = None,
+            Ok(generation) => {
+                *lock(&self.shared.failed) = None;
+                lock(&self.told).iter().for_each(|tell| tell(*generation));
+            }
             Err(InstallError::Stale { .. }) => {}
             Err(error) => self.note_failure(spec.generation, &error.to_string()),
         }
         installed
+    }
+
+    /// Calls `tell` with each generation as soon as it answers. It must not block.
+    pub fn on_install(&self, tell: OnInstall) {
+        lock(&self.told).push(tell);
     }
 
     /// Notes a deployment that never came as far as [`Engine::install`] (unreadable file, missing artifact).

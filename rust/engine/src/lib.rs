@@ -57,7 +57,7 @@ pub use artifacts::{ArtifactError, ArtifactFiles, Artifacts, digest};
 pub use clock::{Clock, SystemClock};
 pub use config::{EngineConfig, Fsync, LogConfig};
 pub use deployment::{DeploymentSpec, EndpointSpec, FORMAT, LaneMode, LaneSpec, SpecError, VariantSpec};
-pub use engine::{Engine, FeedbackDone, Loaded, Loader, ShutdownReport};
+pub use engine::{Engine, FeedbackDone, Loaded, Loader, OnInstall, ShutdownReport};
 pub use error::{EngineError, FeedbackError, InstallError, LoadError, Mismatch};
 pub use label::Label;
 pub use lanes::{Pending, Submitted};

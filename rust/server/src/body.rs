@@ -5,6 +5,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use futures_util::Stream;
 use http::HeaderMap;
 use http::header::CONTENT_LENGTH;
 use http_body_util::BodyExt;
@@ -21,6 +22,8 @@ use crate::plane::Plane;
 pub(crate) enum Answer {
     /// A whole body, and trailers where the protocol has them.
     Whole { data: Option<Bytes>, trailers: Option<HeaderMap> },
+    /// Pieces that are made one by one, on the connection's own thread.
+    Pieces(Pin<Box<dyn Stream<Item = Frame<Bytes>>>>),
     /// A body made by the gRPC library.
     Library(tonic::body::Body),
 }
@@ -50,6 +53,7 @@ impl Body for Answer {
                 let frame = data.take().map(Frame::data).or_else(|| trailers.take().map(Frame::trailers));
                 Poll::Ready(frame.map(Ok))
             }
+            Self::Pieces(pieces) => pieces.as_mut().poll_next(context).map(|piece| piece.map(Ok)),
             Self::Library(body) => Pin::new(body).poll_frame(context),
         }
     }
@@ -57,6 +61,7 @@ impl Body for Answer {
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Whole { data, trailers } => data.is_none() && trailers.is_none(),
+            Self::Pieces(_) => false,
             Self::Library(body) => body.is_end_stream(),
         }
     }
@@ -66,6 +71,7 @@ impl Body for Answer {
             Self::Whole { data, .. } => {
                 SizeHint::with_exact(data.as_ref().map_or(0, |data| data.len() as u64))
             }
+            Self::Pieces(_) => SizeHint::new(),
             Self::Library(body) => body.size_hint(),
         }
     }

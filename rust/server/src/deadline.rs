@@ -68,6 +68,13 @@ impl Waits {
 }
 
 impl Deadline {
+    /// That of a further request of the same stream: what was asked for the stream runs on, all else counts from now.
+    pub(crate) fn again(&self) -> Self {
+        let now = Instant::now();
+        let asked = self.asked.map(|asked| asked.saturating_sub(now.saturating_duration_since(self.arrived)));
+        Self { arrived: now, asked, ..*self }
+    }
+
     fn at(&self) -> Instant {
         self.arrived + self.asked.unwrap_or(self.default).min(self.longest)
     }

@@ -4,7 +4,9 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use tidegate_engine::{Deployment, Endpoint, Engine, Label, ScoreRequest, ScoreResponse, Submitted, Worker};
+use tidegate_engine::{
+    Deployment, Endpoint, Engine, Label, ScoreRequest, ScoreResponse, Submitted, VariantStats, Worker,
+};
 use tokio::sync::oneshot;
 
 use crate::ErrorKind;
@@ -21,9 +23,20 @@ pub(crate) const NAME: &str = "tidegate";
 /// Its version.
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// The protocol extensions that are spoken.
-pub(crate) const EXTENSIONS: [&str; 1] = ["binary_tensor_data"];
+pub(crate) const EXTENSIONS: [&str; 6] = [
+    "binary_tensor_data",
+    "model_repository",
+    "statistics",
+    "model_configuration",
+    "schedule_policy",
+    "parameters",
+];
 /// What every model is, in the protocol's words.
 pub(crate) const PLATFORM: &str = "onnx_onnxv1";
+/// The same in the words of a model's configuration: platform and backend.
+pub(crate) const CONFIGURED_AS: (&str, &str) = ("onnxruntime_onnx", "onnxruntime");
+/// Rows of one request that a configuration promises.
+pub(crate) const MAX_BATCH_SIZE: i32 = 4096;
 /// The header (or gRPC metadata) that carries the routing key.
 pub(crate) const ROUTING_KEY: &str = "tidegate-routing-key";
 /// The header (or gRPC metadata) of an answer that carries its prediction id.
@@ -61,7 +74,36 @@ impl Plane {
         budget: Budget,
     ) -> Self {
         let budget = Arc::new(budget);
-        Self { engine, readiness: Readiness::new(), limits, access, waits, budget, memory: Memory::new() }
+        let readiness = Readiness::new();
+        let changes = readiness.changes().clone();
+        engine.on_install(Box::new(move |_| {
+            changes.send_replace(());
+        }));
+        Self { engine, readiness, limits, access, waits, budget, memory: Memory::new() }
+    }
+
+    /// Counters of the versions that answer: of one endpoint or all (empty), of one version or all (empty).
+    pub(crate) fn statistics(&self, name: &str, version: &str) -> Result<Vec<VariantStats>, Fault> {
+        if !name.is_empty() {
+            self.endpoint_version(name, version)?;
+        } else if !version.is_empty() {
+            return Err(Fault::invalid(format!("version '{version}' came without a model's name")));
+        }
+        let mut stats = self.engine.stats();
+        stats.retain(|variant| {
+            !variant.shadow
+                && (name.is_empty() || variant.endpoint == name)
+                && (version.is_empty() || variant.version == version)
+        });
+        Ok(stats)
+    }
+
+    /// What a call to load or unload is told.
+    pub(crate) fn repository_refuses(what: &str) -> Fault {
+        Fault::new(
+            ErrorKind::Refused,
+            format!("{what}: what is loaded follows from the deployment; `promote` a version instead"),
+        )
     }
 
     /// Fails unless requests are answered.

@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
+use tokio::sync::watch;
+
 /// Where the process stands in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
@@ -16,15 +18,23 @@ pub(crate) enum Phase {
 
 /// The phase, read by every thread.
 #[derive(Debug)]
-pub(crate) struct Readiness(AtomicU8);
+pub(crate) struct Readiness {
+    phase: AtomicU8,
+    changes: watch::Sender<()>,
+}
 
 impl Readiness {
-    pub(crate) const fn new() -> Self {
-        Self(AtomicU8::new(Phase::Starting as u8))
+    pub(crate) fn new() -> Self {
+        Self { phase: AtomicU8::new(Phase::Starting as u8), changes: watch::Sender::new(()) }
+    }
+
+    /// Tells watchers to look again: at every phase, and whenever its sender has something new.
+    pub(crate) const fn changes(&self) -> &watch::Sender<()> {
+        &self.changes
     }
 
     pub(crate) fn phase(&self) -> Phase {
-        match self.0.load(Ordering::Acquire) {
+        match self.phase.load(Ordering::Acquire) {
             0 => Phase::Starting,
             1 => Phase::Ready,
             _ => Phase::Draining,
@@ -33,7 +43,8 @@ impl Readiness {
 
     /// Moves on to `phase`; an earlier one than the present changes nothing.
     pub(crate) fn advance(&self, phase: Phase) {
-        self.0.fetch_max(phase as u8, Ordering::AcqRel);
+        self.phase.fetch_max(phase as u8, Ordering::AcqRel);
+        self.changes.send_replace(());
     }
 }
 

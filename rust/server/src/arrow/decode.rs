@@ -19,20 +19,30 @@ pub(crate) fn decode(contract: &Contract, body: &Bytes, limit: usize) -> Result<
     let refused = |problem| Fault::invalid(format!("the body is not an Arrow IPC stream: {problem}"));
     let stream = Stream::open(body).map_err(refused)?;
     let schema = stream.schema.clone();
-    let columns = Columns::of(contract, &schema)?;
-    let batches = stream.batches().map_err(refused)?;
+    Columns::of(contract, &schema)?;
+    of_batches(contract, &schema, &stream.batches().map_err(refused)?, limit)
+}
+
+/// The rows of all record batches as one request. The tensors may take `limit` bytes.
+pub(crate) fn of_batches(
+    contract: &Contract,
+    schema: &Schema,
+    batches: &[RecordBatch],
+    limit: usize,
+) -> Result<Batch, Fault> {
+    let columns = Columns::of(contract, schema)?;
     let rows = batches.iter().map(RecordBatch::num_rows).sum();
     let mut room = room(contract, rows, limit)?;
     let mut builder = BatchBuilder::new(contract);
     for (position, input) in contract.inputs.iter().enumerate() {
         let of_input: Vec<_> =
-            input.columns.iter().filter_map(|name| columns.column(&batches, name, input.datatype)).collect();
+            input.columns.iter().filter_map(|name| columns.column(batches, name, input.datatype)).collect();
         let data = lay(&of_input, input.datatype, rows, input.missing.as_deref(), &mut room)?;
         let shape = [rows, input.width()];
         builder.add(position, &input.name, &shape[..input.shape.len()], data)?;
     }
     for context in &contract.context {
-        let Some(column) = columns.column(&batches, &context.name, context.datatype) else { continue };
+        let Some(column) = columns.column(batches, &context.name, context.datatype) else { continue };
         // As in JSON: null everywhere is a column that was left out, where no value can stand for null.
         if column.is_null() && !context.datatype.is_float() {
             continue;

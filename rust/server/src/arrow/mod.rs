@@ -6,7 +6,7 @@ mod encode;
 mod frames;
 mod number;
 
-pub(crate) use decode::decode;
+pub(crate) use decode::{decode, of_batches};
 pub(crate) use encode::encode;
 
 /// The media type of an Arrow IPC stream.

@@ -4,12 +4,11 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, HeaderValue, Response};
-use prost::Message;
+use http::{HeaderMap, Response};
 use tidegate_engine::{Endpoint, ScoreRequest, ScoreResponse};
 use tidegate_model::{Batch, BatchBuilder, Contract, Tensor};
 
-use super::{contents, frame};
+use super::{contents, decoded, frame, named, parameters};
 use crate::admission::Caller;
 use crate::body::Answer;
 use crate::fault::Fault;
@@ -17,46 +16,58 @@ use crate::generated::inference::infer_parameter::ParameterChoice;
 use crate::generated::inference::model_infer_request::InferInputTensor;
 use crate::generated::inference::model_infer_response::InferOutputTensor;
 use crate::generated::inference::{InferParameter, ModelInferRequest, ModelInferResponse};
-use crate::plane::{Desk, PREDICTION_ID, Plane, ROUTING_KEY};
+use crate::plane::{Desk, Plane, ROUTING_KEY};
 use crate::{raw, tensor_header};
 
 /// Answers one call.
+pub(super) async fn answer(
+    desk: &Desk,
+    caller: &Caller,
+    headers: &HeaderMap,
+    message: Bytes,
+) -> Result<Response<Answer>, Fault> {
+    let request = decoded(message, "ModelInferRequest")?;
+    let (response, scored) = infer(desk, caller, headers, request).await?;
+    let mut answer = frame::answer(&response)?;
+    desk.delivered(&scored);
+    named(&mut answer, scored.prediction_id);
+    Ok(answer)
+}
+
+/// Scores one request. Whoever encodes the answer says when that is done ([`Desk::delivered`]).
 pub(super) async fn infer(
     desk: &Desk,
     caller: &Caller,
     headers: &HeaderMap,
-    body: Bytes,
-) -> Result<Response<Answer>, Fault> {
+    request: ModelInferRequest,
+) -> Result<(ModelInferResponse, ScoreResponse), Fault> {
     let arrived = Instant::now();
-    let request = ModelInferRequest::decode(frame::message(body)?)
-        .map_err(|error| Fault::invalid(format!("the message is not a ModelInferRequest: {error}")))?;
     let endpoint = desk.plane.endpoint_version(&request.model_name, &request.model_version)?;
     Plane::room(&endpoint, &request.model_version)?;
     let is_raw = !request.raw_input_contents.is_empty();
     let batch = decode(&endpoint.contract, request.inputs, &request.raw_input_contents)?;
+    for output in &request.outputs {
+        parameters::check_tensor("output", &output.name, &output.parameters)?;
+    }
     let outputs = tensor_header::outputs(
         &endpoint.contract,
         request.outputs.iter().map(|output| output.name.as_str()),
     )?;
     let key = headers.get(ROUTING_KEY).map(|key| key.as_bytes().to_vec());
+    let given = &request.parameters;
     let asked = ScoreRequest {
         client_id: (!request.id.is_empty()).then(|| request.id.clone()),
         version: (!request.model_version.is_empty()).then_some(request.model_version),
-        routing_key: key.map_or_else(|| routing_key(&request.parameters), |key| Ok(Some(key)))?,
+        routing_key: key.map_or_else(|| parameters::routing_key(given), |key| Ok(Some(key)))?,
         headers: endpoint.met(|name| Some(headers.get(name)?.as_bytes())),
-        event_time: event_time(&request.parameters)?,
+        event_time: parameters::event_time(given)?,
+        deadline: Some(caller.deadline.within(parameters::timeout(given)?)),
+        priority: parameters::priority(given)?,
         arrived: Some(arrived),
         ..caller.request(batch)
     };
     let response = desk.score(&endpoint, asked).await?;
-    let mut answer = frame::answer(&encode(&endpoint, request.id, &outputs, is_raw, &response))?;
-    desk.delivered(&response);
-    let mut text = [0; uuid::fmt::Hyphenated::LENGTH];
-    let id: &str = response.prediction_id.hyphenated().encode_lower(&mut text);
-    if let Ok(id) = HeaderValue::from_str(id) {
-        answer.headers_mut().insert(PREDICTION_ID, id);
-    }
-    Ok(answer)
+    Ok((encode(&endpoint, request.id, &outputs, is_raw, &response), response))
 }
 
 fn decode(contract: &Contract, inputs: Vec<InferInputTensor>, raws: &[Bytes]) -> Result<Batch, Fault> {
@@ -69,7 +80,8 @@ fn decode(contract: &Contract, inputs: Vec<InferInputTensor>, raws: &[Bytes]) ->
     }
     let mut builder = BatchBuilder::new(contract);
     for (position, input) in inputs.into_iter().enumerate() {
-        let InferInputTensor { name, datatype, shape, contents, .. } = input;
+        let InferInputTensor { name, datatype, shape, contents, parameters } = input;
+        parameters::check_tensor("input", &name, &parameters)?;
         let datatype = tensor_header::datatype(&name, &datatype)?;
         let shape = tensor_header::shape(&name, &shape)?;
         let data = match (raws.get(position), contents) {
@@ -84,31 +96,6 @@ fn decode(contract: &Contract, inputs: Vec<InferInputTensor>, raws: &[Bytes]) ->
         builder.add(position, &name, &shape, data)?;
     }
     Ok(builder.finish()?)
-}
-
-fn choice<'a>(parameters: &'a BTreeMap<String, InferParameter>, name: &str) -> Option<&'a ParameterChoice> {
-    parameters.get(name)?.parameter_choice.as_ref()
-}
-
-/// Text as it is, integers in decimal; anything else has no one text.
-fn routing_key(parameters: &BTreeMap<String, InferParameter>) -> Result<Option<Vec<u8>>, Fault> {
-    match choice(parameters, "routing_key") {
-        None => Ok(None),
-        Some(ParameterChoice::StringParam(text)) => Ok(Some(text.clone().into_bytes())),
-        Some(ParameterChoice::Int64Param(number)) => Ok(Some(number.to_string().into_bytes())),
-        Some(ParameterChoice::Uint64Param(number)) => Ok(Some(number.to_string().into_bytes())),
-        Some(ParameterChoice::BoolParam(_) | ParameterChoice::DoubleParam(_)) => {
-            Err(Fault::invalid("parameter 'routing_key' must be a string or an integer"))
-        }
-    }
-}
-
-fn event_time(parameters: &BTreeMap<String, InferParameter>) -> Result<Option<i64>, Fault> {
-    match choice(parameters, "event_time") {
-        None => Ok(None),
-        Some(ParameterChoice::Int64Param(time)) => Ok(Some(*time)),
-        Some(_) => Err(Fault::invalid("parameter 'event_time' must be an int64_param: microseconds UTC")),
-    }
 }
 
 /// The answer: raw where the request was raw, else typed; FP16 is raw always.
@@ -222,18 +209,5 @@ mod tests {
         assert!(message(vec![input(None)], &[raw(), raw()]).contains("2 items for 1 inputs"));
         assert!(message(vec![input(None)], &[]).contains("0 elements"));
         assert!(message(vec![input(None)], &[Bytes::from(vec![0; 4])]).contains("1 elements"));
-    }
-
-    #[test]
-    fn parameters_have_their_types() {
-        let one = |name: &str, choice| {
-            BTreeMap::from([(name.to_owned(), InferParameter { parameter_choice: Some(choice) })])
-        };
-        let key = |choice| routing_key(&one("routing_key", choice));
-        assert_eq!(key(ParameterChoice::Int64Param(-1)).unwrap().unwrap(), b"-1");
-        assert_eq!(key(ParameterChoice::StringParam("N1".into())).unwrap().unwrap(), b"N1");
-        assert!(key(ParameterChoice::DoubleParam(1.0)).is_err());
-        assert_eq!(event_time(&one("event_time", ParameterChoice::Int64Param(5))).unwrap(), Some(5));
-        assert!(event_time(&one("event_time", ParameterChoice::StringParam("5".into()))).is_err());
     }
 }

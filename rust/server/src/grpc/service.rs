@@ -1,35 +1,35 @@
-//! The calls that nobody is in a hurry for: metadata and health, over the gRPC library.
+//! The calls of the inference protocol that nobody is in a hurry for, over the gRPC library.
 
-use std::pin::Pin;
 use std::sync::Arc;
 
+use futures_util::stream::Empty;
 use tidegate_model::{DataType, TensorSpec};
-use tonic::codegen::tokio_stream::Stream;
-use tonic::{Request, Response, Status};
-use tonic_health::pb::health_check_response::ServingStatus;
-use tonic_health::pb::health_server::Health;
-use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
+use tonic::{Request, Response, Status, Streaming};
 
+use super::describe;
 use super::status::status;
 use crate::ErrorKind;
 use crate::fault::Fault;
 use crate::generated::inference::grpc_inference_service_server::GrpcInferenceService;
 use crate::generated::inference::model_metadata_response::TensorMetadata;
 use crate::generated::inference::{
-    ModelInferRequest, ModelInferResponse, ModelMetadataRequest, ModelMetadataResponse, ModelReadyRequest,
-    ModelReadyResponse, ServerLiveRequest, ServerLiveResponse, ServerMetadataRequest, ServerMetadataResponse,
-    ServerReadyRequest, ServerReadyResponse,
+    ModelConfigRequest, ModelConfigResponse, ModelInferRequest, ModelInferResponse, ModelMetadataRequest,
+    ModelMetadataResponse, ModelReadyRequest, ModelReadyResponse, ModelStatisticsRequest,
+    ModelStatisticsResponse, ModelStreamInferResponse, RepositoryIndexRequest, RepositoryIndexResponse,
+    RepositoryModelLoadRequest, RepositoryModelLoadResponse, RepositoryModelUnloadRequest,
+    RepositoryModelUnloadResponse, ServerLiveRequest, ServerLiveResponse, ServerMetadataRequest,
+    ServerMetadataResponse, ServerReadyRequest, ServerReadyResponse,
 };
 use crate::plane::{self, Plane};
 
-type Answered<T> = Result<Response<T>, Status>;
+pub(super) type Answered<T> = Result<Response<T>, Status>;
 
-/// Both services; they read the plane and nothing else.
+/// All services of the library; they read the plane and nothing else.
 #[derive(Clone)]
 pub(super) struct Service(pub(super) Arc<Plane>);
 
 /// Runs `answer`, and turns its fault into a status that names the request.
-fn call<Q, A>(request: Request<Q>, answer: impl FnOnce(Q) -> Result<A, Fault>) -> Answered<A> {
+pub(super) fn call<Q, A>(request: Request<Q>, answer: impl FnOnce(Q) -> Result<A, Fault>) -> Answered<A> {
     let (metadata, _, message) = request.into_parts();
     answer(message).map(Response::new).map_err(|fault| status(&fault, metadata.as_ref()))
 }
@@ -86,9 +86,56 @@ impl GrpcInferenceService for Service {
         })
     }
 
-    /// The dispatcher answers `ModelInfer` before it comes here.
+    async fn model_config(&self, request: Request<ModelConfigRequest>) -> Answered<ModelConfigResponse> {
+        call(request, |asked| {
+            let endpoint = self.0.endpoint_version(&asked.name, &asked.version)?;
+            Ok(ModelConfigResponse { config: Some(describe::config(&endpoint)) })
+        })
+    }
+
+    async fn model_statistics(
+        &self,
+        request: Request<ModelStatisticsRequest>,
+    ) -> Answered<ModelStatisticsResponse> {
+        call(request, |asked| {
+            let stats = self.0.statistics(&asked.name, &asked.version)?;
+            Ok(ModelStatisticsResponse { model_stats: stats.iter().map(describe::statistics).collect() })
+        })
+    }
+
+    async fn repository_index(
+        &self,
+        request: Request<RepositoryIndexRequest>,
+    ) -> Answered<RepositoryIndexResponse> {
+        call(request, |asked| Ok(RepositoryIndexResponse { models: describe::index(&self.0, asked.ready) }))
+    }
+
+    async fn repository_model_load(
+        &self,
+        request: Request<RepositoryModelLoadRequest>,
+    ) -> Answered<RepositoryModelLoadResponse> {
+        call(request, |_| Err(Plane::repository_refuses("load")))
+    }
+
+    async fn repository_model_unload(
+        &self,
+        request: Request<RepositoryModelUnloadRequest>,
+    ) -> Answered<RepositoryModelUnloadResponse> {
+        call(request, |_| Err(Plane::repository_refuses("unload")))
+    }
+
+    /// The dispatcher answers this and the next before they come here.
     async fn model_infer(&self, request: Request<ModelInferRequest>) -> Answered<ModelInferResponse> {
         call(request, |_| Err(unanswered("ModelInfer")))
+    }
+
+    type ModelStreamInferStream = Empty<Result<ModelStreamInferResponse, Status>>;
+
+    async fn model_stream_infer(
+        &self,
+        request: Request<Streaming<ModelInferRequest>>,
+    ) -> Answered<Self::ModelStreamInferStream> {
+        call(request, |_| Err(unanswered("ModelStreamInfer")))
     }
 }
 
@@ -96,26 +143,6 @@ fn tensor(name: &str, datatype: DataType, shape: &[i64]) -> TensorMetadata {
     TensorMetadata { name: name.into(), datatype: datatype.name().into(), shape: shape.into() }
 }
 
-fn unanswered(method: &str) -> Fault {
+pub(super) fn unanswered(method: &str) -> Fault {
     Fault::new(ErrorKind::UnknownCall, format!("'{method}' is not answered here"))
-}
-
-#[tonic::async_trait]
-impl Health for Service {
-    async fn check(&self, request: Request<HealthCheckRequest>) -> Answered<HealthCheckResponse> {
-        call(request, |asked| {
-            if !asked.service.is_empty() {
-                self.0.endpoint(&asked.service)?;
-            }
-            let status =
-                if self.0.ready().is_ok() { ServingStatus::Serving } else { ServingStatus::NotServing };
-            Ok(HealthCheckResponse { status: status.into() })
-        })
-    }
-
-    type WatchStream = Pin<Box<dyn Stream<Item = Result<HealthCheckResponse, Status>> + Send>>;
-
-    async fn watch(&self, request: Request<HealthCheckRequest>) -> Answered<Self::WatchStream> {
-        call(request, |_| Err(unanswered("Watch")))
-    }
 }

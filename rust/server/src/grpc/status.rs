@@ -1,17 +1,19 @@
 //! Faults as gRPC says them, and the gRPC library's own statuses brought into the table.
 
-use http::header::HeaderName;
+use http::header::{CONTENT_TYPE, HeaderName};
 use http::{HeaderMap, HeaderValue, Response};
 use tonic::metadata::MetadataMap;
 use tonic::{Code, Status};
 
+use super::frame::CODINGS;
 use crate::ErrorKind;
 use crate::body::Answer;
 use crate::fault::Fault;
 use crate::plane::REQUEST_ID;
 use crate::request_id;
 
-const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
+const GRPC_STATUS: HeaderName = super::frame::STATUS;
+const ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encoding");
 const PUSHBACK: HeaderName = HeaderName::from_static("grpc-retry-pushback-ms");
 
 /// The status of a failed request; writes its log line. `asked` are the request's headers.
@@ -22,6 +24,9 @@ pub(super) fn status(fault: &Fault, asked: &HeaderMap) -> Status {
     let mut metadata = HeaderMap::new();
     metadata.insert(REQUEST_ID, id);
     fault.headers(&mut metadata);
+    if fault.kind == ErrorKind::UnsupportedMedia {
+        metadata.insert(ACCEPT_ENCODING, HeaderValue::from_static(CODINGS));
+    }
     if let Some(seconds) = fault.retry_after() {
         metadata.insert(PUSHBACK, HeaderValue::from(seconds.saturating_mul(1000)));
     }
@@ -31,6 +36,13 @@ pub(super) fn status(fault: &Fault, asked: &HeaderMap) -> Status {
 /// The whole answer of a failed request.
 pub(super) fn failed(fault: &Fault, asked: &HeaderMap) -> Response<Answer> {
     status(fault, asked).into_http()
+}
+
+/// The trailers of a stream that failed.
+pub(super) fn trailers(fault: &Fault, asked: &HeaderMap) -> HeaderMap {
+    let mut headers = failed(fault, asked).into_parts().0.headers;
+    headers.remove(CONTENT_TYPE);
+    headers
 }
 
 /// Nothing has that path.

@@ -13,7 +13,7 @@ use crate::{http_answer, plane};
 struct Server {
     name: &'static str,
     version: &'static str,
-    extensions: [&'static str; 1],
+    extensions: [&'static str; plane::EXTENSIONS.len()],
 }
 
 /// `GET /v2`

@@ -1,4 +1,4 @@
-//! The client's side of `proto/`, made by the generator.
+//! The checked-in code again, for its clients.
 #![allow(
     missing_docs,
     unreachable_pub,
@@ -9,4 +9,8 @@
 )]
 
 #[rustfmt::skip]
+#[path = "../../src/generated/inference.rs"]
 pub mod inference;
+#[rustfmt::skip]
+#[path = "../../src/generated/tidegate.v1.rs"]
+pub mod tidegate_v1;
