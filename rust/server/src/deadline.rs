@@ -187,6 +187,24 @@ mod tests {
         assert_eq!(within(Some(i64::MAX)), Duration::from_secs(30));
     }
 
+    #[test]
+    fn a_further_request_of_a_stream_has_what_is_left_of_the_wish() {
+        let old = |asked| Deadline {
+            arrived: Instant::now().checked_sub(Duration::from_secs(2)).unwrap(),
+            longest: Duration::from_secs(30),
+            asked,
+            default: Duration::from_secs(1),
+        };
+        let left = |asked: Option<Duration>| {
+            let again = old(asked).again();
+            again.within(None).saturating_duration_since(again.arrived)
+        };
+        assert_eq!(left(None), Duration::from_secs(1));
+        assert_eq!(left(Some(Duration::from_secs(1))), Duration::ZERO);
+        assert!((7..=8).contains(&left(Some(Duration::from_secs(10))).as_secs()));
+        assert_eq!(left(Some(Duration::from_hours(1))), Duration::from_secs(30));
+    }
+
     proptest! {
         #[test]
         fn any_text_gives_a_deadline_within_the_limit(text in "[ -~]{0,12}", timeout in any::<i64>()) {
