@@ -16,7 +16,7 @@ use crate::fault::Fault;
 use crate::generated::tidegate_v1 as wire;
 use crate::generated::tidegate_v1::output::Values;
 use crate::generated::tidegate_v1::score_request::Rows;
-use crate::plane::{Desk, ROUTING_KEY};
+use crate::plane::{Desk, Plane, ROUTING_KEY};
 
 /// Answers one call.
 pub(super) async fn answer(
@@ -28,6 +28,7 @@ pub(super) async fn answer(
     let arrived = Instant::now();
     let request: wire::ScoreRequest = decoded(message, "ScoreRequest")?;
     let endpoint = desk.plane.endpoint(&request.endpoint)?;
+    Plane::room(&endpoint, "")?;
     let limit = desk.plane.limits.body;
     let batch = match request.rows {
         Some(Rows::Columns(columns)) => columns::decode(&endpoint.contract, columns, limit)?,
