@@ -66,7 +66,7 @@ async fn a_stream_answers_in_order_and_outlives_bad_requests() {
     }
     assert_eq!(answers.message().await.unwrap(), None);
     let stats = server.engine.stats();
-    assert_eq!((stats[0].requests, stats[1].errors), (30, 9));
+    assert_eq!((stats[0].requests, stats[1].errors), (31, 9));
 }
 
 #[tokio::test(flavor = "multi_thread")]

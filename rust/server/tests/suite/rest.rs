@@ -30,7 +30,15 @@ async fn health_and_metadata() {
     assert_eq!(get(at, "/v2/health/ready").await.json(), json!({"ready": true}));
     let metadata = get(at, "/v2").await.json();
     assert_eq!(metadata["name"], "tidegate");
-    assert_eq!(metadata["extensions"], json!(["binary_tensor_data"]));
+    let extensions = [
+        "binary_tensor_data",
+        "model_repository",
+        "statistics",
+        "model_configuration",
+        "schedule_policy",
+        "parameters",
+    ];
+    assert_eq!(metadata["extensions"], json!(extensions));
     assert_eq!(
         get(at, "/v2/models/flight-delay").await.json(),
         json!({
