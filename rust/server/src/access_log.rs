@@ -110,7 +110,7 @@ impl Begun<'_> {
 fn grpc_status(answer: &Response<Answer>) -> Option<i32> {
     let trailers = match answer.body() {
         Answer::Whole { trailers, .. } => trailers.as_ref(),
-        Answer::Library(_) => None,
+        Answer::Pieces(_) | Answer::Library(_) => None,
     };
     let status = answer.headers().get("grpc-status").or_else(|| trailers?.get("grpc-status"))?;
     status.to_str().ok()?.parse().ok()
