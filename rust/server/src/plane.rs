@@ -164,6 +164,15 @@ impl Plane {
         }
     }
 
+    /// The endpoint that answers where a protocol names none.
+    pub(crate) fn default_endpoint(&self) -> Result<Arc<Endpoint>, Fault> {
+        let deployment = self.engine.deployment();
+        deployment.default_endpoint.clone().ok_or_else(|| {
+            let known = known_endpoints(&deployment);
+            Fault::new(ErrorKind::NotFound, format!("no endpoint is the default one; there {known}"))
+        })
+    }
+
     /// The endpoint that feedback is for when it names none: the default one, else the only one.
     pub(crate) fn implied_endpoint(&self) -> Result<Arc<Endpoint>, Fault> {
         let deployment = self.engine.deployment();

@@ -9,20 +9,22 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
 use tidegate_engine::{DURATION_BOUNDS_US, Engine, VariantStats};
 
+use super::aliases;
 use super::waiting::Waiting;
 use crate::fault::Fault;
 use crate::plane::Plane;
 
 /// The media type of the text.
-pub(super) const MEDIA: &str = "text/plain; version=0.0.4; charset=utf-8";
+pub(crate) const MEDIA: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// All metrics as text.
-pub(super) fn text(plane: &Plane) -> Result<String, Fault> {
+pub(crate) fn text(plane: &Plane) -> Result<String, Fault> {
     let mut registry = Registry::default();
     registry.register_collector(Box::new(Metrics(Arc::clone(&plane.engine))));
     registry.register_collector(Box::new(Waiting::of(plane)));
     let mut text = String::new();
     prometheus_text::encode(&mut text, &registry).map_err(|error| Fault::internal(&error))?;
+    aliases::write(&mut text, &plane.engine.stats());
     Ok(text)
 }
 

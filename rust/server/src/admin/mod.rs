@@ -1,6 +1,7 @@
 //! The admin port: health, metrics, status, drift counters. It reads and changes nothing.
 
-mod metrics;
+mod aliases;
+pub(crate) mod metrics;
 mod waiting;
 
 use http::{HeaderValue, Method, Request, Response};

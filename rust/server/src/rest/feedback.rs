@@ -9,6 +9,7 @@ use serde::de::{Deserializer, Error, Visitor};
 use tidegate_engine::Label;
 use uuid::Uuid;
 
+use super::located;
 use crate::fault::Fault;
 
 /// A decoded request.
@@ -46,12 +47,11 @@ struct Form {
 
 /// Decodes a body: `{"labels": […]}`, or one label by itself.
 pub(super) fn decode(body: &[u8], principal: &Arc<str>) -> Result<Feedback, Fault> {
-    let refused = |error: serde_json::Error| Fault::invalid(format!("the body is not feedback: {error}"));
-    let form: Form = serde_json::from_slice(body).map_err(refused)?;
+    let form: Form = located::parse("feedback", body)?;
     let many = if form.labels.is_some() {
-        serde_json::from_slice(body).map_err(refused)?
+        located::parse("feedback", body)?
     } else {
-        let mut one: One = serde_json::from_slice(body).map_err(refused)?;
+        let mut one: One = located::parse("feedback", body)?;
         Many { endpoint: one.endpoint.take(), labels: vec![one] }
     };
     if many.labels.is_empty() {

@@ -5,23 +5,18 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use tidegate_model::{Batch, BatchBuilder, Contract};
+use tidegate_model::{BatchBuilder, Contract};
 
+use super::asked::Asked;
 use super::column::Column;
+use super::located;
 use super::parameters::Parameters;
 use super::tensor_json;
 use crate::fault::Fault;
 use crate::{raw, tensor_header};
 
-/// A decoded request.
-#[derive(Debug)]
-pub(super) struct InferRequest {
-    pub(super) batch: Batch,
-    pub(super) id: Option<String>,
-    pub(super) parameters: Parameters,
-    /// Positions in the contract's outputs, and whether each comes in binary.
-    pub(super) outputs: Vec<(usize, bool)>,
-}
+/// The rows, and the outputs that are asked for: positions in the contract's, and whether each comes in binary.
+type Decoded = (Asked, Vec<(usize, bool)>);
 
 #[derive(Deserialize)]
 struct Body<'a> {
@@ -70,7 +65,7 @@ pub(super) fn decode(
     contract: &Contract,
     body: &Bytes,
     json_length: Option<usize>,
-) -> Result<InferRequest, Fault> {
+) -> Result<Decoded, Fault> {
     match json_length {
         Some(0) => decode_bare(contract, body),
         Some(length) => match body.split_at_checked(length) {
@@ -84,9 +79,8 @@ pub(super) fn decode(
     }
 }
 
-fn decode_json(contract: &Contract, json: &[u8], mut tail: &[u8]) -> Result<InferRequest, Fault> {
-    let body: Body<'_> = serde_json::from_slice(json)
-        .map_err(|error| Fault::invalid(format!("the body is not an infer request: {error}")))?;
+fn decode_json(contract: &Contract, json: &[u8], mut tail: &[u8]) -> Result<Decoded, Fault> {
+    let body: Body<'_> = located::parse("an infer request", json)?;
     let mut builder = BatchBuilder::new(contract);
     for (position, input) in body.inputs.iter().enumerate() {
         let datatype = tensor_header::datatype(&input.name, &input.datatype)?;
@@ -122,11 +116,11 @@ fn decode_json(contract: &Contract, json: &[u8], mut tail: &[u8]) -> Result<Infe
     };
     let outputs =
         positions.into_iter().enumerate().map(|(index, position)| (position, binary(index))).collect();
-    Ok(InferRequest { batch: builder.finish()?, id: body.id, parameters, outputs })
+    Ok((Asked { batch: builder.finish()?, id: body.id, parameters }, outputs))
 }
 
 /// A body that is one tensor and nothing else: the endpoint must have one input. The answer is JSON.
-fn decode_bare(contract: &Contract, body: &[u8]) -> Result<InferRequest, Fault> {
+fn decode_bare(contract: &Contract, body: &[u8]) -> Result<Decoded, Fault> {
     let [input] = &contract.inputs[..] else {
         return Err(Fault::invalid(format!(
             "a body of raw bytes needs an endpoint with one input; this one has {}",
@@ -139,7 +133,7 @@ fn decode_bare(contract: &Contract, body: &[u8]) -> Result<InferRequest, Fault> 
     let mut builder = BatchBuilder::new(contract);
     builder.add(0, &input.name, &shape[..input.shape.len()], data)?;
     let outputs = (0..contract.outputs.len()).map(|position| (position, false)).collect();
-    Ok(InferRequest { batch: builder.finish()?, id: None, parameters: Parameters::default(), outputs })
+    Ok((builder.finish()?.into(), outputs))
 }
 
 fn take<'a>(name: &str, tail: &mut &'a [u8], size: usize) -> Result<&'a [u8], Fault> {

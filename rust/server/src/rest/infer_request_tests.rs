@@ -25,7 +25,7 @@ fn contract() -> Contract {
     }
 }
 
-fn json(text: &str) -> Result<InferRequest, String> {
+fn json(text: &str) -> Result<Decoded, String> {
     decode(&contract(), &Bytes::copy_from_slice(text.as_bytes()), None).map_err(|fault| fault.message)
 }
 
@@ -39,22 +39,22 @@ fn json_is_read_flat_nested_and_in_any_order() {
             "outputs": [{"name": "q", "parameters": {"binary_data": true, "classification": 3}}, {"name": "p"}]}"#,
     )
     .unwrap();
-    assert_eq!(flat.id.as_deref(), Some("7"));
-    assert_eq!(flat.parameters.event_time, Some(5));
-    assert_eq!(flat.outputs, [(1, true), (0, false)]);
-    assert_eq!(flat.batch.rows, 2);
-    let TensorData::Fp32(x) = &flat.batch.inputs[0].data else { panic!("no FP32") };
+    assert_eq!(flat.0.id.as_deref(), Some("7"));
+    assert_eq!(flat.0.parameters.event_time, Some(5));
+    assert_eq!(flat.1, [(1, true), (0, false)]);
+    assert_eq!(flat.0.batch.rows, 2);
+    let TensorData::Fp32(x) = &flat.0.batch.inputs[0].data else { panic!("no FP32") };
     assert!(x[2].is_nan());
-    assert_eq!(flat.batch.inputs[1].data, TensorData::Bytes(["UA", "?"].iter().collect()));
-    assert_eq!(flat.batch.context[0], Some(TensorData::Bytes(["N1", "N1"].iter().collect())));
+    assert_eq!(flat.0.batch.inputs[1].data, TensorData::Bytes(["UA", "?"].iter().collect()));
+    assert_eq!(flat.0.batch.context[0], Some(TensorData::Bytes(["N1", "N1"].iter().collect())));
 
     let nested = json(
         r#"{"inputs": [{"data": [["UA"]], "shape": [1, 1], "datatype": "BYTES", "name": "carrier"},
                        {"data": [[1, 2]], "shape": [1, 2], "datatype": "FP32", "name": "x"}]}"#,
     )
     .unwrap();
-    assert_eq!(nested.batch.inputs[0].data, TensorData::Fp32(vec![1.0, 2.0]));
-    assert_eq!(nested.outputs, [(0, false), (1, false)]);
+    assert_eq!(nested.0.batch.inputs[0].data, TensorData::Fp32(vec![1.0, 2.0]));
+    assert_eq!(nested.1, [(0, false), (1, false)]);
 }
 
 #[test]
@@ -70,9 +70,9 @@ fn binary_tensors_stand_behind_the_json() {
         decode(&contract(), &Bytes::copy_from_slice(body), Some(length)).map_err(|fault| fault.message)
     };
     let request = read(&body, header.len()).unwrap();
-    assert_eq!(request.batch.inputs[0].data, TensorData::Fp32(vec![1.5, 2.5]));
-    assert_eq!(request.batch.inputs[1].data, TensorData::Bytes(["UA"].iter().collect()));
-    assert_eq!(request.outputs, [(0, true), (1, true)]);
+    assert_eq!(request.0.batch.inputs[0].data, TensorData::Fp32(vec![1.5, 2.5]));
+    assert_eq!(request.0.batch.inputs[1].data, TensorData::Bytes(["UA"].iter().collect()));
+    assert_eq!(request.1, [(0, true), (1, true)]);
 
     assert!(
         read(&body[..body.len() - 1], header.len())
@@ -90,8 +90,8 @@ fn a_bare_body_is_the_only_input() {
     one.inputs.truncate(1);
     let body: Vec<u8> = [1.0_f32, 2.0, 3.0, 4.0].iter().flat_map(|v| v.to_le_bytes()).collect();
     let request = decode(&one, &body.clone().into(), Some(0)).unwrap();
-    assert_eq!(request.batch.rows, 2);
-    assert_eq!(request.batch.inputs[0].data, TensorData::Fp32(vec![1.0, 2.0, 3.0, 4.0]));
+    assert_eq!(request.0.batch.rows, 2);
+    assert_eq!(request.0.batch.inputs[0].data, TensorData::Fp32(vec![1.0, 2.0, 3.0, 4.0]));
     let refused = decode(&contract(), &body.into(), Some(0)).unwrap_err();
     assert!(refused.message.contains("this one has 2"));
 }

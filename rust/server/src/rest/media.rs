@@ -14,6 +14,8 @@ pub(super) enum Media {
     Json,
     /// An Arrow IPC stream.
     Arrow,
+    /// Comma-separated values.
+    Csv,
 }
 
 impl Media {
@@ -21,6 +23,7 @@ impl Media {
         match self {
             Self::Json => "application/json",
             Self::Arrow => arrow::MEDIA,
+            Self::Csv => "text/csv",
         }
     }
 
@@ -30,6 +33,7 @@ impl Media {
                 &["application/json", "application/octet-stream", "application/x-www-form-urlencoded", ""]
             }
             Self::Arrow => &[arrow::MEDIA],
+            Self::Csv => &["text/csv"],
         };
         names.iter().any(|name| essence.eq_ignore_ascii_case(name.as_bytes()))
     }
@@ -71,10 +75,11 @@ mod tests {
             let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(value))]);
             Media::of(&headers, taken).map_err(|fault| fault.message)
         };
-        let all = [Media::Json, Media::Arrow];
+        let all = [Media::Json, Media::Arrow, Media::Csv];
         assert_eq!(Media::of(&HeaderMap::new(), &all).unwrap(), Media::Json);
         assert_eq!(of("Application/JSON; charset=utf-8", &all), Ok(Media::Json));
         assert_eq!(of("application/vnd.apache.arrow.stream", &all), Ok(Media::Arrow));
+        assert_eq!(of("text/csv; charset=utf-8", &all), Ok(Media::Csv));
         let message = of("text/csv", &[Media::Json, Media::Arrow]).unwrap_err();
         assert_eq!(
             message,

@@ -1,13 +1,17 @@
 //! REST: decode, call, encode.
 
+mod asked;
 mod coding;
 mod column;
+mod csv;
 mod elements;
 mod feedback;
 mod infer_request;
 mod infer_response;
+mod located;
 mod media;
 mod metadata;
+mod mlflow;
 mod parameters;
 mod route;
 mod rows;
@@ -20,19 +24,21 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
+use http::header::HOST;
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Request, Response};
+use http::{HeaderMap, HeaderValue, Request, Response, Version};
 use hyper::body::Incoming;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tidegate_engine::{Endpoint, ScoreRequest, ScoreResponse};
 
 use crate::ErrorKind;
+use crate::admin::metrics;
 use crate::admission::{self, Caller};
-use crate::arrow;
 use crate::body::{self, Answer};
 use crate::fault::Fault;
-use crate::http_answer;
-use crate::plane::{Desk, PREDICTION_ID, Plane, ROUTING_KEY};
+use crate::plane::{Desk, PREDICTION_ID, Plane};
+use crate::statistics::{self, ModelStatistics};
+use crate::{arrow, configuration, http_answer, repository};
 use coding::Coding;
 use media::Media;
 use route::{Call, NoCall};
@@ -41,11 +47,19 @@ use route::{Call, NoCall};
 pub(crate) async fn answer(desk: &Desk, request: Request<Incoming>) -> Response<Answer> {
     let (parts, body) = request.into_parts();
     let path = parts.uri.path();
+    if parts.version == Version::HTTP_11 && parts.headers.get_all(HOST).into_iter().count() != 1 {
+        let fault = Fault::invalid("a request of HTTP/1.1 must have one Host header");
+        return http_answer::failed(&fault, &parts.headers, None);
+    }
     let call = match route::call(&parts.method, path) {
         Ok(call) => call,
         Err(NoCall::Path) => {
             let shown: String = path.chars().take(200).collect();
             let fault = Fault::new(ErrorKind::UnknownCall, format!("nothing answers at '{shown}'"));
+            return http_answer::failed(&fault, &parts.headers, None);
+        }
+        Err(NoCall::Never(what)) => {
+            let fault = Fault::new(ErrorKind::UnknownCall, format!("this server does not offer {what}"));
             return http_answer::failed(&fault, &parts.headers, None);
         }
         Err(NoCall::Verb(verb)) => {
@@ -72,6 +86,16 @@ struct Ready<'a> {
 }
 
 #[derive(Serialize)]
+struct Statistics {
+    model_stats: Vec<ModelStatistics>,
+}
+
+#[derive(Deserialize)]
+struct IndexAsked {
+    ready: Option<bool>,
+}
+
+#[derive(Serialize)]
 struct Accepted {
     accepted: usize,
 }
@@ -83,7 +107,9 @@ async fn dispatch(
     body: Incoming,
 ) -> Result<Response<Answer>, Fault> {
     let plane = &desk.plane;
-    let caller = admission::admit(desk, &parts.headers, call.right(), call.endpoint())?;
+    let implied = if call == Call::Invocations { plane.default_endpoint().ok() } else { None };
+    let named = call.endpoint().or(implied.as_ref().map(|endpoint| endpoint.name.as_str()));
+    let caller = admission::admit(desk, &parts.headers, call.right(), named)?;
     match call {
         Call::Live => http_answer::json(&Live { live: true }),
         Call::Ready => {
@@ -119,6 +145,35 @@ async fn dispatch(
             plane.feedback(&endpoint.name, feedback.labels).await?;
             http_answer::json(&Accepted { accepted })
         }
+        Call::Invocations => {
+            Plane::room(&*plane.default_endpoint()?, "")?;
+            let (media, body) = read(desk, &parts.headers, body, &[Media::Json, Media::Csv]).await?;
+            invocations(desk, &caller, parts, &plane.default_endpoint()?, media, &body).await
+        }
+        Call::Statistics { name, version } => {
+            http_answer::json(&Statistics { model_stats: statistics::statistics(plane, &name, &version)? })
+        }
+        Call::Configuration { name, version } => {
+            http_answer::json(&configuration::configuration(&*plane.endpoint_version(&name, &version)?))
+        }
+        Call::RepositoryIndex => {
+            let (_, body) = read(desk, &parts.headers, body, &[Media::Json]).await?;
+            http_answer::json(&repository::index(plane, asks_ready(&body)?))
+        }
+        Call::RepositoryChange { name, call } => Err(repository::refuse(call, &name)),
+        Call::Metrics => {
+            let text = metrics::text(plane)?;
+            Ok(http_answer::bytes(text.into_bytes(), HeaderValue::from_static(metrics::MEDIA)))
+        }
+        // As MLflow's own server says it.
+        Call::Ping => {
+            plane.ready()?;
+            Ok(http_answer::bytes(b"\n".to_vec(), HeaderValue::from_static("application/json")))
+        }
+        Call::Version => {
+            let version = crate::plane::VERSION.as_bytes().to_vec();
+            Ok(http_answer::bytes(version, HeaderValue::from_static("text/plain; charset=utf-8")))
+        }
     }
 }
 
@@ -131,18 +186,14 @@ async fn infer(
     body: &Bytes,
 ) -> Result<Response<Answer>, Fault> {
     let arrived = Instant::now();
-    let asked = infer_request::decode(&endpoint.contract, body, json_length(&parts.headers)?)?;
+    let (asked, outputs) = infer_request::decode(&endpoint.contract, body, json_length(&parts.headers)?)?;
+    let id = asked.id.clone();
     let request = ScoreRequest {
-        client_id: asked.id.clone(),
         version: (!version.is_empty()).then(|| version.to_owned()),
-        routing_key: routing_key(&parts.headers, asked.parameters.routing_key.map(|key| key.0)),
-        headers: endpoint.met(|name| Some(parts.headers.get(name)?.as_bytes())),
-        event_time: asked.parameters.event_time,
-        arrived: Some(arrived),
-        ..caller.request(asked.batch)
+        ..asked.request(caller, parts, endpoint, arrived)
     };
     let response = desk.score(endpoint, request).await?;
-    let answer = infer_response::encode(endpoint, asked.id.as_deref(), &asked.outputs, &response)?;
+    let answer = infer_response::encode(endpoint, id.as_deref(), &outputs, &response)?;
     desk.delivered(&response);
     Ok(named(answer, &response))
 }
@@ -159,26 +210,47 @@ async fn score(
     let arrived = Instant::now();
     let asked = match media {
         Media::Arrow => arrow::decode(&endpoint.contract, body, desk.plane.limits.body)?.into(),
-        Media::Json => score::decode(&endpoint.contract, body)?,
+        Media::Json | Media::Csv => score::decode(&endpoint.contract, body)?,
     };
-    let rows = asked.batch.rows;
-    let request = ScoreRequest {
-        client_id: asked.id.clone(),
-        routing_key: routing_key(&parts.headers, asked.routing_key),
-        headers: endpoint.met(|name| Some(parts.headers.get(name)?.as_bytes())),
-        event_time: asked.event_time,
-        arrived: Some(arrived),
-        ..caller.request(asked.batch)
-    };
-    let response = desk.score(endpoint, request).await?;
+    let (rows, id) = (asked.batch.rows, asked.id.clone());
+    let response = desk.score(endpoint, asked.request(caller, parts, endpoint, arrived)).await?;
     let answer = if media == Media::Arrow || media::asks_arrow(&parts.headers) {
         let media = HeaderValue::from_static(arrow::MEDIA);
-        http_answer::bytes(arrow::encode(endpoint, asked.id.as_deref(), &response)?, media)
+        http_answer::bytes(arrow::encode(endpoint, id.as_deref(), &response)?, media)
     } else {
-        score::encode(endpoint, asked.id.as_deref(), rows, &response)?
+        score::encode(endpoint, id.as_deref(), rows, &response)?
     };
     desk.delivered(&response);
     Ok(named(answer, &response))
+}
+
+/// Rows as `MLflow`'s clients send them, for the default endpoint.
+async fn invocations(
+    desk: &Desk,
+    caller: &Caller,
+    parts: &Parts,
+    endpoint: &Arc<Endpoint>,
+    media: Media,
+    body: &Bytes,
+) -> Result<Response<Answer>, Fault> {
+    let arrived = Instant::now();
+    let asked = match media {
+        Media::Csv => csv::read(&endpoint.contract, body)?.into(),
+        Media::Json | Media::Arrow => mlflow::decode(&endpoint.contract, body)?,
+    };
+    let response = desk.score(endpoint, asked.request(caller, parts, endpoint, arrived)).await?;
+    let answer = mlflow::encode(endpoint, &response)?;
+    desk.delivered(&response);
+    Ok(named(answer, &response))
+}
+
+/// Whether the index of what is ready alone is asked for. The body may be empty.
+fn asks_ready(body: &[u8]) -> Result<bool, Fault> {
+    if body.is_empty() {
+        return Ok(false);
+    }
+    let asked: IndexAsked = located::parse("an index request", body)?;
+    Ok(asked.ready.unwrap_or(false))
 }
 
 /// The prediction's id as a header, for clients that don't look into bodies.
@@ -189,11 +261,6 @@ fn named(mut answer: Response<Answer>, response: &ScoreResponse) -> Response<Ans
         answer.headers_mut().insert(PREDICTION_ID, id);
     }
     answer
-}
-
-/// The header's key goes before the parameter's.
-fn routing_key(headers: &HeaderMap, parameter: Option<Vec<u8>>) -> Option<Vec<u8>> {
-    headers.get(ROUTING_KEY).map(|key| key.as_bytes().to_vec()).or(parameter)
 }
 
 fn json_length(headers: &HeaderMap) -> Result<Option<usize>, Fault> {

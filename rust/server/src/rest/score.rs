@@ -5,11 +5,12 @@ use serde::ser::{SerializeMap, Serializer};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tidegate_engine::{Endpoint, ScoreResponse};
-use tidegate_model::{Batch, Contract, Tensor, TensorData};
+use tidegate_model::{Contract, Tensor, TensorData};
 
+use super::asked::Asked;
 use super::elements::{Element, Row};
 use super::parameters::{Parameters, RoutingKey};
-use super::rows;
+use super::{located, rows};
 use crate::body::Answer;
 use crate::decided::{Scores, above, width};
 use crate::fault::Fault;
@@ -29,37 +30,21 @@ struct Body<'a> {
     parameters: Option<Parameters>,
 }
 
-/// A decoded request.
-pub(super) struct ScoreCall {
-    pub(super) batch: Batch,
-    pub(super) id: Option<String>,
-    pub(super) event_time: Option<i64>,
-    pub(super) routing_key: Option<Vec<u8>>,
-}
-
-/// Rows without a word beside them.
-impl From<Batch> for ScoreCall {
-    fn from(batch: Batch) -> Self {
-        Self { batch, id: None, event_time: None, routing_key: None }
-    }
-}
-
 /// Decodes a body; what stands beside the rows goes before the same thing among the parameters.
-pub(super) fn decode(contract: &Contract, body: &[u8]) -> Result<ScoreCall, Fault> {
-    let body: Body<'_> = serde_json::from_slice(body)
-        .map_err(|error| Fault::invalid(format!("the body is not a score request: {error}")))?;
+pub(super) fn decode(contract: &Contract, body: &[u8]) -> Result<Asked, Fault> {
+    let body: Body<'_> = located::parse("a score request", body)?;
     let batch = match (body.records, body.columns) {
         (Some(records), None) => rows::read_records(contract, records.get())?,
         (None, Some(columns)) => rows::read_columns(contract, columns.get())?,
         _ => return Err(Fault::invalid("the body must have either 'records' or 'columns'")),
     };
     let parameters = body.parameters.unwrap_or_default();
-    Ok(ScoreCall {
-        batch,
-        id: body.id,
+    let parameters = Parameters {
         event_time: body.event_time.or(parameters.event_time),
-        routing_key: body.routing_key.or(parameters.routing_key).map(|key| key.0),
-    })
+        routing_key: body.routing_key.or(parameters.routing_key),
+        ..parameters
+    };
+    Ok(Asked { batch, id: body.id, parameters })
 }
 
 #[derive(Serialize)]
@@ -78,10 +63,10 @@ struct Answered<'a> {
 }
 
 /// One row: the score and its decision where the contract names a score, then every output by its name.
-struct Prediction<'a> {
-    contract: &'a Contract,
-    outputs: &'a [Tensor],
-    row: usize,
+pub(super) struct Prediction<'a> {
+    pub(super) contract: &'a Contract,
+    pub(super) outputs: &'a [Tensor],
+    pub(super) row: usize,
 }
 
 impl Serialize for Prediction<'_> {
@@ -170,8 +155,8 @@ mod tests {
         let body = r#"{"records": [{"x": 1}], "event_time": 2, "parameters": {"event_time": 1, "routing_key": "p"}}"#;
         let call = decode(&contract(), body.as_bytes()).unwrap();
         assert_eq!(call.batch.rows, 1);
-        assert_eq!(call.event_time, Some(2));
-        assert_eq!(call.routing_key.as_deref(), Some(&b"p"[..]));
+        assert_eq!(call.parameters.event_time, Some(2));
+        assert_eq!(call.parameters.routing_key, Some(RoutingKey(b"p".to_vec())));
     }
 
     #[test]

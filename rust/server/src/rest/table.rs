@@ -1,6 +1,6 @@
 //! Named columns, gathered by records or whole, into the tensors of a contract.
 
-use tidegate_model::{Batch, BatchBuilder, Contract};
+use tidegate_model::{Batch, BatchBuilder, Contract, DataType};
 
 use super::column::Column;
 use super::tokens::Token;
@@ -52,6 +52,26 @@ impl<'a> Table<'a> {
 
     pub(super) fn name(&self, position: usize) -> &'a str {
         self.columns[position].name
+    }
+
+    pub(super) fn datatype(&self, position: usize) -> DataType {
+        self.columns[position].column.datatype()
+    }
+
+    /// The positions of the columns of a header; every feature must be among them, none twice.
+    pub(super) fn positions<'n>(&self, names: impl Iterator<Item = &'n str>) -> Result<Vec<usize>, Fault> {
+        let mut positions = Vec::new();
+        for name in names {
+            let position = self.position(positions.len(), name)?;
+            if positions.contains(&position) {
+                return Err(Fault::invalid(format!("column '{name}' came twice")));
+            }
+            positions.push(position);
+        }
+        match (0..self.features()).find(|position| !positions.contains(position)) {
+            Some(position) => Err(Fault::invalid(format!("column '{}' is missing", self.name(position)))),
+            None => Ok(positions),
+        }
     }
 
     /// How many of the columns, the first ones, must be there.
