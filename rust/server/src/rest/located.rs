@@ -179,7 +179,7 @@ mod tests {
             (&b""[..], "EOF while parsing a value at its top (byte 0)"),
             (b"\xef\xbb\xbf{}", "a byte order mark stands at its top (byte 0)"),
             (b"{\"inputs\": []} x", "trailing characters at its top (byte 15)"),
-            (b"{\"inputs\": [{\"name\": \"a\"}]}", "missing field `shape` at /inputs/0 (byte 25)"),
+            (b"{\"inputs\": [{\"name\": \"a\"}]}", "missing field `shape` at /inputs/0 (byte 24)"),
             (
                 b"{\"inputs\": [{\"name\": 7}]}",
                 "invalid type: integer `7`, expected a string at /inputs/0/name",
