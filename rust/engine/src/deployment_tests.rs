@@ -100,7 +100,7 @@ fn each_fault_is_named() {
         (
             |s| {
                 s.endpoints[0].variants[0].lane =
-                    Some(LaneSpec { delay_us: Some(501), ..LaneSpec::default() })
+                    Some(LaneSpec { delay_us: Some(501), ..LaneSpec::default() });
             },
             "lane delay_us is 501, expected 0 to 500",
         ),
