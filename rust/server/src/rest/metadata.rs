@@ -18,7 +18,7 @@ struct Server {
 
 /// `GET /v2`
 pub(super) fn server() -> Result<Response<Answer>, Fault> {
-    http_answer::json(&Server { name: plane::NAME, version: plane::VERSION, extensions: &plane::EXTENSIONS })
+    http_answer::json(&Server { name: plane::NAME, version: plane::VERSION, extensions: plane::EXTENSIONS })
 }
 
 #[derive(Serialize)]
