@@ -38,14 +38,15 @@ PYTHON_ARROWS: dict[str, set[str]] = {
     "monitoring": STORED | {"registry", "lineage", "_native"},
     "rollout": JUDGED - {"features", "training"},
     "serving": STORED | {"registry", "access", "_native"},
+    "scoring": STORED | {"training", "serving", "_native"},
     "installation": SERVED,
     "gateway": SERVED,
     "client": BASE | {"sealed", "settings", "store", "installation"},
-    "cli": SERVED | {"gateway", "client", "replay", "demo"},
+    "cli": SERVED | {"scoring", "gateway", "client", "replay", "demo"},
     "replay": SERVED | {"gateway", "client"},
     "demo": SERVED | {"gateway", "client", "replay"},
     "__main__": {"cli"},
-    "__init__": {"client", "errors", "installation"},
+    "__init__": {"client", "errors", "installation", "scoring"},
 }
 """ARCHITECTURE, "Arrows", with ``installation`` as the room of the verbs that the three faces share."""
 

@@ -10,13 +10,15 @@ if TYPE_CHECKING:
     from tidegate.errors import TidegateError
     from tidegate.installation import Installation, init
     from tidegate.installation import open_home as open
+    from tidegate.scoring import LocalEngine
 
 __version__ = "0.1.0"
-__all__ = ["Client", "Installation", "TidegateError", "__version__", "init", "open"]
+__all__ = ["Client", "Installation", "LocalEngine", "TidegateError", "__version__", "init", "open"]
 
 _HOMES = {
     "Client": ("tidegate.client", "Client"),
     "Installation": ("tidegate.installation", "Installation"),
+    "LocalEngine": ("tidegate.scoring", "LocalEngine"),
     "TidegateError": ("tidegate.errors", "TidegateError"),
     "init": ("tidegate.installation", "init"),
     "open": ("tidegate.installation", "open_home"),

@@ -6,13 +6,17 @@ scored. Features are named by ``name`` and ``role`` (``"input"`` or ``"score"``)
 
 from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
-from typing import Any, Literal, TypedDict, final
+from typing import Any, Literal, Self, TypedDict, final
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import disjoint_base
 
 __all__ = [
     "Counters",
+    "Engine",
+    "OfflineScorer",
+    "Prediction",
     "ProfileBuilder",
     "ReferenceProfile",
     "Scorer",
@@ -112,6 +116,115 @@ class Scorer:
         :raises InvalidInputError: when a name, dtype or shape does not fit.
         :raises InternalError: when the graph fails.
         """
+
+@disjoint_base
+class Engine:
+    """A home's deployment scored in this process: routing, drift and the prediction log as in a server.
+
+    Use :class:`tidegate.LocalEngine`, which finds the settings. Holds the home's scoring lock until it is
+    closed.
+
+    :param settings: a JSON object with ``home`` and ``library``, and what else a scoring process reads.
+    :raises HomeLockedError: when a server scores for this home.
+    :raises HomeMissingError: when there is no home.
+    """
+
+    def __new__(cls, settings: str) -> Self: ...
+    def score(
+        self,
+        endpoint: str,
+        inputs: dict[str, NDArray[Any]],
+        *,
+        routing_key: str | bytes | int | None = None,
+        version: str | None = None,
+        event_time: int | None = None,
+        id: str | None = None,  # noqa: A002 -- the protocol's name
+        headers: dict[str, str] | None = None,
+    ) -> Prediction:
+        """Score a batch: arrays ``[rows, ...]`` by input name, context columns ``[rows]`` by theirs.
+
+        Dtypes must be the contract's, as on the wire. ``event_time`` is in microseconds UTC; ``headers`` is
+        what rules look at. The GIL is released unless a few rows go through a model of microseconds.
+
+        :raises InvalidInputError: when a name, dtype or shape does not fit the contract.
+        :raises NotFoundError: when there is no such endpoint or version.
+        :raises UnavailableError: when the engine is closed.
+        """
+
+    def contract(self, endpoint: str) -> str:
+        """An endpoint's contract, as JSON."""
+
+    def status(self) -> str:
+        """What the engine is doing, as JSON."""
+
+    def counts(self, endpoint: str) -> bytes:
+        """An endpoint's drift counters, for :meth:`Counters.from_bytes`."""
+
+    def refresh(self) -> int:
+        """Install the home's newest deployment if it is newer; the generation that answers then."""
+
+    def flush(self) -> None:
+        """Return when everything scored so far is logged."""
+
+    def close(self) -> bool:
+        """Write what is accepted and give the home back; whether all was written. Again does nothing."""
+
+@final
+class Prediction:
+    """The answer to one request; its parts are made when they are asked for."""
+
+    @property
+    def prediction_id(self) -> str: ...
+    @property
+    def model(self) -> str: ...
+    @property
+    def version(self) -> str: ...
+    @property
+    def variant(self) -> str: ...
+    @property
+    def route(self) -> Literal["weight", "pin", "rule"]: ...
+    @property
+    def sticky(self) -> bool: ...
+    @property
+    def generation(self) -> int: ...
+    @property
+    def outputs(self) -> dict[str, NDArray[Any]]: ...
+    @property
+    def score(self) -> NDArray[Any] | None: ...
+    def __getitem__(self, name: str, /) -> NDArray[Any]: ...
+
+@final
+class OfflineScorer:
+    """One version of a deployment for files: the engine's checks and model without lock, log and counters.
+
+    :param deployment: the deployment file's bytes.
+    :param home: where the artifacts are.
+    :param version: a version of the plan; default: the only one that answers.
+    :raises NotFoundError: when there is no such endpoint, version or artifact.
+    :raises InvalidInputError: when several versions answer and none is named, or the file is damaged.
+    """
+
+    def __new__(
+        cls,
+        deployment: bytes,
+        home: str | PathLike[str],
+        library: str | PathLike[str],
+        endpoint: str,
+        version: str | None = None,
+    ) -> OfflineScorer: ...
+    @property
+    def model(self) -> str: ...
+    @property
+    def version(self) -> str: ...
+    @property
+    def variant(self) -> str: ...
+    @property
+    def runs_on(self) -> str: ...
+    def contract(self) -> str:
+        """The endpoint's contract, as JSON."""
+
+    def score(self, inputs: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """Arrays by input name to arrays by output name, as :meth:`Scorer.score`."""
 
 @final
 class ProfileBuilder:

@@ -53,7 +53,7 @@ def test_the_pragmas_are_those_of_the_specification(database: Database) -> None:
         "journal_size_limit": 67108864,
         "temp_store": 2,
         "application_id": 0x54494445,
-        "user_version": 4,
+        "user_version": 5,
     }
     assert {name: next(database.tables.query(f"PRAGMA {name}")) for name in wanted} == {
         name: {"timeout" if name == "busy_timeout" else name: value} for name, value in wanted.items()
@@ -67,7 +67,7 @@ def test_every_table_is_strict(database: Database) -> None:
     ours = {
         row["name"]: row["strict"] for row in tables if not row["name"].startswith(("sqlite_", "_sqlite"))
     }
-    assert len(ours) == 22
+    assert len(ours) == 23
     assert all(ours.values())
 
 
@@ -175,7 +175,7 @@ def test_a_statement_that_is_refused_is_a_fault_of_ours(database: Database) -> N
         pytest.raises(InternalError, match="SQLITE_CONSTRAINT_FOREIGNKEY"),
         database.transaction() as transaction,
     ):
-        transaction.execute("INSERT INTO plans VALUES ('ep', 1, '[]', 1, 'null', '', '', '')")
+        transaction.execute("INSERT INTO plans VALUES ('ep', 1, '[]', 1, 'null', '', '', '', '[]')")
 
 
 def test_threads_that_read_and_then_write_lose_nothing(database: Database) -> None:

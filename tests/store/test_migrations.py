@@ -11,7 +11,7 @@ from sqlite_utils.migrations import Migrations
 
 from tidegate.errors import InternalError, RegistryError
 from tidegate.store import Database
-from tidegate.store.migrations import m001_registry, m002_stages, m003_life, m004_quarantines
+from tidegate.store.migrations import m001_registry, m002_stages, m003_life, m004_quarantines, m005_log
 
 
 def later(*, broken: bool = False) -> Migrations:
@@ -21,14 +21,15 @@ def later(*, broken: bool = False) -> Migrations:
     migrations()(m002_stages)
     migrations()(m003_life)
     migrations()(m004_quarantines)
+    migrations()(m005_log)
 
     @migrations()
-    def m005_notes(tables: Tables) -> None:
+    def m006_notes(tables: Tables) -> None:
         tables.execute("CREATE TABLE notes (text TEXT NOT NULL) STRICT")
         tables.execute("UPDATE models SET description = 'moved'")
         if broken:
             tables.execute("INSERT INTO nowhere VALUES (1)")
-        tables.execute("PRAGMA user_version = 5")
+        tables.execute("PRAGMA user_version = 6")
 
     return migrations
 
@@ -57,23 +58,23 @@ def described(path: Path) -> tuple[int, str, int]:
 
 def test_a_new_step_is_applied_after_a_copy_was_made(path: Path) -> None:
     Database.open(path, later()).close()
-    assert described(path) == (5, "moved", 5)
-    assert described(path.with_name("registry.schema-4.db")) == (4, "old", 4)
+    assert described(path) == (6, "moved", 6)
+    assert described(path.with_name("registry.schema-5.db")) == (5, "old", 5)
 
 
 def test_a_step_that_fails_changes_nothing_and_can_be_taken_again(path: Path) -> None:
     with pytest.raises(InternalError, match="SQLITE_ERROR"):
         Database.open(path, later(broken=True))
-    assert described(path) == (4, "old", 4)
+    assert described(path) == (5, "old", 5)
     Database.open(path, later()).close()
-    assert described(path) == (5, "moved", 5)
+    assert described(path) == (6, "moved", 6)
 
 
 def test_a_copy_that_a_crash_left_half_made_is_made_again(path: Path) -> None:
-    path.with_name("registry.schema-4.tmp").write_bytes(b"half")
+    path.with_name("registry.schema-5.tmp").write_bytes(b"half")
     Database.open(path, later()).close()
-    assert described(path.with_name("registry.schema-4.db")) == (4, "old", 4)
-    assert not path.with_name("registry.schema-4.tmp").exists()
+    assert described(path.with_name("registry.schema-5.db")) == (5, "old", 5)
+    assert not path.with_name("registry.schema-5.tmp").exists()
 
 
 def test_what_is_up_to_date_is_not_copied(path: Path) -> None:
@@ -84,6 +85,6 @@ def test_what_is_up_to_date_is_not_copied(path: Path) -> None:
 def test_a_newer_registry_is_left_untouched(path: Path) -> None:
     Database.open(path, later()).close()
     before = path.read_bytes()
-    with pytest.raises(RegistryError, match=r"FORMAT_TOO_NEW.*schema 5, this program knows schemas up to 4"):
+    with pytest.raises(RegistryError, match=r"FORMAT_TOO_NEW.*schema 6, this program knows schemas up to 5"):
         Database.open(path)
     assert path.read_bytes() == before

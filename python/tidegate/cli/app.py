@@ -14,6 +14,7 @@ from tidegate import __version__
 from tidegate.cli import (
     alarming,
     blind,
+    keeping,
     lifecycle,
     loadings,
     reading,
@@ -93,6 +94,7 @@ for room in (
     routing,
     rolling,
     scoring,
+    keeping,
     reading,
     tracing,
     alarming,

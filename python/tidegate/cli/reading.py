@@ -83,6 +83,8 @@ def performance(
     output.table(rows, by.value, "version", "rows", "labelled", "accuracy", "AUC", "Brier")
     if found["log_gap"]:
         output.write(f"the log lacks {found['log_gap']} rows: its ring was full")
+    if found["log_sample"] < 1:
+        output.write(f"the log is a sample: down to {found['log_sample']:.2%} of the requests were logged")
 
 
 @audit.command("verify")

@@ -14,11 +14,13 @@ from tidegate.errors import InvalidInputError
 
 endpoint = typer.Typer(help="Endpoints: the names that clients call.", no_args_is_help=True)
 traffic = typer.Typer(help="Traffic: which versions answer.", no_args_is_help=True)
+rule = typer.Typer(help="Rules: headers and columns that decide before the weights.", no_args_is_help=True)
 
 
 def add(app: typer.Typer) -> None:
     """Adds the groups."""
     app.add_typer(endpoint, name="endpoint")
+    traffic.add_typer(rule, name="rule")
     app.add_typer(traffic, name="traffic")
 
 
@@ -110,6 +112,74 @@ def get_traffic(name: Endpoint, home: Home = None, as_json: Json = False) -> Non
     with session(home) as verbs:
         plan = verbs.get_traffic(name)
     show_plan(plan, as_json=as_json)
+
+
+@rule.command("add")
+def add_rule(
+    *,
+    name: Endpoint,
+    version: Annotated[str, typer.Argument(help="The version that answers.")],
+    header: Annotated[str | None, typer.Option(help="NAME=VALUE of a header, such as x-tier=gold.")] = None,
+    column: Annotated[str | None, typer.Option(help="NAME=VALUE of a column, such as region=EU.")] = None,
+    reason: Reason = "",
+    home: Home = None,
+    as_json: Json = False,
+    once: Once = None,
+) -> None:
+    """Send what has a header or a column value to one version, after the rules that are there."""
+    if (header is None) == (column is None):
+        raise InvalidInputError("give either --header or --column")
+    subject, _, equals = (header or column or "").partition("=")
+    made = {"header" if header else "column": subject.lower() if header else subject, "equals": equals}
+    with session(home) as verbs:
+        rules = [*verbs.get_traffic(name)["rules"], {**made, "version": version}]
+        plan = verbs.set_rules(name, rules, reason, idempotency_key=once)
+    show_rules(plan, as_json=as_json)
+
+
+@rule.command("list")
+def list_rules(name: Endpoint, home: Home = None, as_json: Json = False) -> None:
+    """List an endpoint's rules, in the order in which they are asked."""
+    with session(home) as verbs:
+        plan = verbs.get_traffic(name)
+    show_rules(plan, as_json=as_json)
+
+
+@rule.command("remove")
+def remove_rule(
+    *,
+    name: Endpoint,
+    number: Annotated[int, typer.Argument(min=1, help="Its number in the list.")],
+    reason: Reason = "",
+    home: Home = None,
+    as_json: Json = False,
+    once: Once = None,
+) -> None:
+    """Remove a rule."""
+    with session(home) as verbs:
+        rules = verbs.get_traffic(name)["rules"]
+        if number > len(rules):
+            raise InvalidInputError(f"there is no rule {number}; endpoint {name} has {len(rules)}")
+        plan = verbs.set_rules(name, rules[: number - 1] + rules[number:], reason, idempotency_key=once)
+    show_rules(plan, as_json=as_json)
+
+
+def show_rules(plan: dict[str, Any], *, as_json: bool) -> None:
+    """The rules of a plan as a table, or as JSON."""
+    if as_json:
+        output.write_json(plan["rules"])
+        return
+    rows = [
+        (
+            number,
+            "header" if row["header"] else "column",
+            row["header"] or row["column"],
+            row["equals"],
+            row["version"],
+        )
+        for number, row in enumerate(plan["rules"], 1)
+    ]
+    output.table(rows, "rule", "by", "name", "equals", "version")
 
 
 def show_plan(plan: dict[str, Any], *, as_json: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -32,10 +33,44 @@ def score(
     ] = None,
     event_time: Annotated[str | None, typer.Option(help="When it happened: ISO 8601 with a zone.")] = None,
     batch: Annotated[int, typer.Option(min=1, help="Rows in one request.")] = 1000,
+    target: Annotated[
+        Path | None,
+        typer.Option("--output", help="Score a file without a server into this Parquet file."),
+    ] = None,
+    version: Annotated[
+        str | None, typer.Option(help="With --output: the version; default: the only one that answers.")
+    ] = None,
+    keep: Annotated[
+        list[str] | None, typer.Option(help="With --output: a column to copy; may be repeated.")
+    ] = None,
+    drop_unknown: Annotated[
+        bool, typer.Option("--drop-unknown", help="With --output: leave out what the endpoint does not know.")
+    ] = False,
     home: Home = None,
     as_json: Json = False,
 ) -> None:
-    """Score rows on a running server."""
+    """Score rows on a running server, or with --output a whole file without one.
+
+    A file is scored in parts by one version of the home's newest deployment; an interrupted command goes on
+    where it was. Its rows are neither logged as predictions nor counted for drift.
+    """
+    if target is not None:
+        if routing_key is not None or event_time is not None:
+            raise InvalidInputError("--routing-key and --event-time belong to a request, not to a file")
+        _file(
+            name,
+            Path(source),
+            target,
+            home,
+            as_json=as_json,
+            version=version,
+            keep=keep,
+            drop_unknown=drop_unknown,
+            batch=batch,
+        )
+        return
+    if version is not None or keep or drop_unknown:
+        raise InvalidInputError("--version, --keep and --drop-unknown need --output")
     records = rows.read(source, "records")
     if not records:
         raise InvalidInputError(f"{source} holds no rows")
@@ -48,6 +83,29 @@ def score(
                 output.write_json(answer, indent=None)
             else:
                 _show(answer)
+
+
+def _file(name: str, source: Path, target: Path, home: Path | None, *, as_json: bool, **how: Any) -> None:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from tidegate.scoring import score_file
+    from tidegate.settings import choose_home
+
+    if not source.is_file():
+        raise InvalidInputError(f"there is no file {source}")
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(source.name, total=None)
+
+        def tell(done: int, rows: int) -> None:
+            bar.update(task, completed=done, total=rows)
+
+        job = score_file(choose_home(home).absolute(), name, source, target, tell=tell, **how)
+    if as_json:
+        output.write_json(job.to_json() | {"output": str(target)})
+    else:
+        output.write(f"{job.rows} rows by version {job.version} ({job.runs_on}) in {target}")
 
 
 def feedback(

@@ -11,6 +11,7 @@ from urllib.parse import quote
 from tidegate.client.alarming import Alarming
 from tidegate.client.blinding import Blinding
 from tidegate.client.governance import Governance
+from tidegate.client.keeping import Keeping
 from tidegate.client.loadings import Loadings
 from tidegate.client.records import microseconds, plain
 from tidegate.client.retraining import Retraining
@@ -22,7 +23,7 @@ from tidegate.errors import InvalidInputError
 JSON = dict[str, Any]
 
 
-class Client(Alarming, Blinding, Governance, Loadings, Retraining, Steering):
+class Client(Alarming, Blinding, Governance, Keeping, Loadings, Retraining, Steering):
     """Talks to a server over its management API and its data port.
 
     ``url`` and ``key`` default to ``TIDEGATE_URL`` and ``TIDEGATE_KEY``, then to the server that

@@ -8,6 +8,13 @@ from tidegate.client.calling import JSON, Calling
 class Steering(Calling):
     """Policies, challengers and decisions, as :class:`tidegate.Installation` has them."""
 
+    def set_rules(
+        self, endpoint: str, rules: list[JSON], reason: str = "", *, idempotency_key: str | None = None
+    ) -> JSON:
+        """Gives an endpoint's plan the rules that decide before its weights."""
+        arguments = {"endpoint": endpoint, "rules": rules, "reason": reason}
+        return self._call("set_rules", arguments, idempotency_key)
+
     def set_policy(
         self, endpoint: str, policy: JSON, reason: str = "", *, idempotency_key: str | None = None
     ) -> JSON:

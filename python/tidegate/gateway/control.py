@@ -295,9 +295,26 @@ def seal_finished(installation: Installation) -> None:
                 "endpoint": endpoint,
                 "sha256": file.sha256,
                 "rows": file.rows,
+                "sample": file.sample,
                 "created_at": datetime.now(UTC),
             }
         )
         installation.registry.segments.seal(segment, principal=CONTROL)
 
     seal(installation.home.root, record)
+    remove_expired(installation)
+
+
+def remove_expired(installation: Installation) -> None:
+    """Removes the sealed predictions that the log policies let go; manifest and audit trail say so first."""
+    from tidegate.monitoring.retention import expired
+
+    registry, root = installation.registry, installation.home.root
+    for endpoint in registry.endpoints.all():
+        policy = registry.log_policies.newest(endpoint.id)
+        if policy.retain_days is None and policy.retain_bytes is None:
+            continue
+        kept = registry.segments.kept("predictions", endpoint.name)
+        for segment, reason in expired(root, kept, policy, installation.clock()):
+            registry.segments.remove(segment, reason=reason, principal=CONTROL)
+            (root / segment.path).unlink(missing_ok=True)

@@ -81,6 +81,7 @@ def performance(opened: OpenHome, endpoint: str, by: str) -> dict[str, Any]:
         "by": by,
         "threshold": found.contract.threshold,
         "log_gap": logs.gap(root, found.name),
+        "log_sample": logs.sample(root, found.name),
         "periods": rows,
     }
 

@@ -10,6 +10,7 @@ from tidegate.installation import evidence, intake, keys, probing, traffic
 from tidegate.installation.alarming import Alarming
 from tidegate.installation.blinding import Blinding
 from tidegate.installation.governance import Governance
+from tidegate.installation.keeping import Keeping
 from tidegate.installation.loadings import Loadings
 from tidegate.installation.opened import JSON, Actor
 from tidegate.installation.retraining import Retraining
@@ -18,7 +19,7 @@ from tidegate.installation.steering import Steering
 from tidegate.types import Contract, Signature
 
 
-class Installation(Alarming, Blinding, Governance, Loadings, Retraining, Staging, Steering):
+class Installation(Alarming, Blinding, Governance, Keeping, Loadings, Retraining, Staging, Steering):
     """A home that this process holds; close it, or use it as a context manager.
 
     Every verb takes ``principal`` (default: the owner) and ``idempotency_key``: the same request again under

@@ -50,6 +50,11 @@ def _serving(opened: OpenHome, version: VersionInfo) -> list[JSON]:
 
 def _require_silent(entry: JSON, version: VersionInfo) -> None:
     """Refuses a version that answers any request of an endpoint."""
+    if any(rule["version"] == version.version for rule in entry.get("rules", [])):
+        raise PreconditionError(
+            f"a rule of endpoint {entry['name']} sends requests to version {version.version}, which can't "
+            f"retire; first remove it: tidegate traffic rule remove {entry['name']} NUMBER"
+        )
     mine = next(variant for variant in entry["variants"] if variant["digest"] == version.digest)
     if not mine["weight"] and not mine["slots"]:
         return

@@ -178,15 +178,16 @@ def undo(opened: OpenHome, *, endpoint: str, reason: str, actor: str) -> dict[st
 def _undone(opened: OpenHome, endpoint: EndpointInfo) -> int:
     """The generation of the plan before the newest that was neither undone, nor taken back."""
     made = opened.registry.decisions.made(endpoint.id)
-    stack: list[tuple[int, list[Any]]] = []
+    stack: list[tuple[int, Any]] = []
     for plan in opened.registry.deployments.history(endpoint.name):
-        same = len(stack) > 1 and plan.variants == stack[-2][1]
+        made_of = (plan.variants, plan.rules)
+        same = len(stack) > 1 and made_of == stack[-2][1]
         rule = made.get(plan.generation)
         taken_back = rule == "taken_back" or (rule is None and plan.created_by == CONTROL)
         if same and (rule == "undo" or taken_back):
             stack.pop()
-        elif not stack or plan.variants != stack[-1][1]:
-            stack.append((plan.generation, plan.variants))
+        elif not stack or made_of != stack[-1][1]:
+            stack.append((plan.generation, made_of))
     if len(stack) < 2:
         raise PreconditionError(f"endpoint {endpoint.name!r} has no earlier plan to go back to")
     return stack[-2][0]

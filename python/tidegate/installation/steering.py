@@ -2,12 +2,37 @@
 
 from __future__ import annotations
 
-from tidegate.installation import explaining, rolling
+from tidegate.installation import explaining, rolling, traffic
 from tidegate.installation.opened import JSON, Actor, OpenHome
 
 
 class Steering(OpenHome):
     """The part of an installation that moves traffic by evidence."""
+
+    def set_rules(
+        self,
+        endpoint: str,
+        rules: list[JSON],
+        reason: str = "",
+        *,
+        principal: Actor = None,
+        idempotency_key: str | None = None,
+    ) -> JSON:
+        """Gives an endpoint's plan the rules that decide before its weights, the first that is met.
+
+        A rule has ``header`` or ``column``, ``equals`` and ``version``. Versions that only rules name stand
+        in the plan with weight 0. What a rule sends has the route ``rule`` in answers and logs, and is no
+        evidence for the rollout. Rules stay when :meth:`set_traffic` changes weights,
+        and :meth:`undo_traffic` restores them.
+        """
+        request: JSON = {"endpoint": endpoint, "rules": rules, "reason": reason}
+        return self.long(
+            "set_rules",
+            principal,
+            idempotency_key,
+            request,
+            lambda actor: traffic.set_rules(self, **request, actor=actor),
+        )
 
     def set_policy(
         self,

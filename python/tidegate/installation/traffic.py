@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import structlog
 
 from tidegate import rollout
-from tidegate.errors import InvalidInputError, NotFoundError, TidegateError
+from tidegate.errors import InvalidInputError, NotFoundError, PreconditionError, TidegateError
 from tidegate.installation.intake import validated
 from tidegate.installation.opened import OpenHome
 from tidegate.installation.probing import require_loadable
 from tidegate.installation.quarantine import listed, require_free
 from tidegate.serving import DeploymentFiles
 from tidegate.store.canonical import timestamp
-from tidegate.types import ContextSpec, Contract, EndpointInfo, PlanDraft, VersionInfo
+from tidegate.types import ContextSpec, Contract, EndpointInfo, PlanDraft, TrafficRule, VersionInfo
 
 log = structlog.get_logger()
 
@@ -65,13 +66,69 @@ def set_traffic(
     with opened.rolling:
         found = opened.registry.endpoints.get(endpoint)
         rollout.check_weights(weights, shadows)
+        earlier = _live_draft(opened, found)
+        rules = earlier.rules if earlier is not None else []
+        weights = _with_rules(weights, shadows, rules)
         versions = {
             number: opened.registry.versions.get(found.model, number) for number in [*weights, *shadows]
         }
         opened.promoter.require_servable(versions, weights, shadows)
-        earlier = _live_draft(opened, found)
-        plan = rollout.draft(found, versions, weights, shadows, before=earlier, mirror=mirror)
+        plan = rollout.draft(found, versions, weights, shadows, before=earlier, mirror=mirror, rules=rules)
         return _bring(opened, found, plan, versions, reason=reason, actor=actor, record=record)
+
+
+def set_rules(
+    opened: OpenHome, *, endpoint: str, rules: list[dict[str, Any]], reason: str, actor: str
+) -> dict[str, Any]:
+    """Gives the live plan other rules; see :meth:`tidegate.Installation.set_rules`."""
+    wanted = [validated(TrafficRule, rule) for rule in rules]
+    with opened.rolling:
+        found = opened.registry.endpoints.get(endpoint)
+        for rule in wanted:
+            _check_rule(rule, found.contract)
+        before = _live_draft(opened, found)
+        if before is None:
+            raise PreconditionError(f"endpoint {endpoint!r} has no traffic plan yet")
+        shadows = [variant.version for variant in before.variants if variant.shadow]
+        held = {variant.version: variant.weight for variant in before.variants if not variant.shadow}
+        unused = {rule.version for rule in before.rules} - {rule.version for rule in wanted}
+        held = {number: share for number, share in held.items() if share or number not in unused}
+        weights = _with_rules(held, shadows, wanted)
+        versions = {
+            number: opened.registry.versions.get(found.model, number) for number in [*weights, *shadows]
+        }
+        opened.promoter.require_servable(versions, weights, shadows)
+        mirror = any(variant.mirror for variant in before.variants)
+        plan = rollout.draft(found, versions, weights, shadows, before=before, mirror=mirror, rules=wanted)
+        return _bring(opened, found, plan, versions, reason=reason, actor=actor, record=None)
+
+
+def _with_rules(
+    weights: Mapping[str, float], shadows: Sequence[str], rules: Sequence[TrafficRule]
+) -> dict[str, float]:
+    """The weights, with 0 for each version that only rules send requests to."""
+    named = [rule.version for rule in rules]
+    shadow = next((number for number in named if number in shadows), None)
+    if shadow is not None:
+        raise InvalidInputError(
+            f"version {shadow} is to be a shadow, and a rule sends requests to it; remove the rule first"
+        )
+    return {**dict.fromkeys(named, 0.0), **weights}
+
+
+def _check_rule(rule: TrafficRule, contract: Contract) -> None:
+    """Refuses a rule over a column that is not there or has no exact text."""
+    if rule.column is None:
+        return
+    types: dict[str, str] = {column: spec.datatype for spec in contract.inputs for column in spec.columns}
+    types |= {spec.name: spec.datatype for spec in contract.context}
+    kind = types.get(rule.column)
+    if kind is None:
+        raise InvalidInputError(f"there is no column {rule.column!r}; there are: {', '.join(sorted(types))}")
+    if kind in {"BOOL", "FP16", "FP32", "FP64"}:
+        raise InvalidInputError(f"column {rule.column!r} is {kind}; a rule needs an integer or BYTES")
+    if kind != "BYTES" and not re.fullmatch(r"0|-?[1-9][0-9]*", rule.equals):
+        raise InvalidInputError(f"column {rule.column!r} holds integers; {rule.equals!r} is none")
 
 
 def restore(
@@ -115,18 +172,44 @@ def _bring(
         versions,
         created_at=timestamp(opened.clock()),
         default_endpoint=opened.settings.default_endpoint,
+        log=opened.registry.log_policies.newest(found.id),
     )
     generation = document["generation"]
-    with opened.registry.transaction():
-        deployments.commit(document, [plan], expected=generation - 1, principal=actor, reason=reason)
+
+    def keep() -> None:
         if record is not None:
             record(generation)
+
+    plans = [] if earlier is None else [earlier]
+    commit(opened, document, [plan], keep, reason=reason, actor=actor, before=(before, plans))
+    return get_traffic(opened, found.name)
+
+
+def commit(
+    opened: OpenHome,
+    document: dict[str, Any],
+    plans: list[PlanDraft],
+    keep: Callable[[], None],
+    *,
+    reason: str,
+    actor: str,
+    before: tuple[Mapping[str, Any] | None, list[PlanDraft]] | None = None,
+) -> None:
+    """Commits a deployment, and what ``keep`` writes in the same transaction; publishes it.
+
+    What can't be served is taken back; ``before`` is the document and the plans that are made live again.
+    """
+    deployments = opened.registry.deployments
+    earlier = (deployments.document(), []) if before is None else before
+    generation = document["generation"]
+    with opened.registry.transaction():
+        deployments.commit(document, plans, expected=generation - 1, principal=actor, reason=reason)
+        keep()
     try:
         opened.publisher.publish(document)
     except TidegateError as error:
-        _take_back(opened, before, earlier, f"generation {generation} could not be served: {error}")
+        _take_back(opened, *earlier, f"generation {generation} could not be served: {error}")
         raise
-    return get_traffic(opened, found.name)
 
 
 def _live_draft(opened: OpenHome, endpoint: EndpointInfo) -> PlanDraft | None:
@@ -146,7 +229,7 @@ def get_traffic(opened: OpenHome, endpoint: str) -> dict[str, Any]:
 
 
 def _take_back(
-    opened: OpenHome, before: Mapping[str, Any] | None, earlier: PlanDraft | None, reason: str
+    opened: OpenHome, before: Mapping[str, Any] | None, plans: list[PlanDraft], reason: str
 ) -> None:
     """Makes what was live before the newest generation, under a number of its own."""
     deployments = opened.registry.deployments
@@ -156,7 +239,6 @@ def _take_back(
         timestamp(opened.clock()),
         (before or {}).get("default_endpoint"),
     )
-    plans = [] if earlier is None else [earlier]
     deployments.commit(
         document, plans, expected=document["generation"] - 1, principal="control", reason=reason
     )

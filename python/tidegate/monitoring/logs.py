@@ -90,6 +90,12 @@ def gap(home: Path, endpoint: str) -> int:
     return int(total or 0)
 
 
+def sample(home: Path, endpoint: str) -> float:
+    """The smallest share of requests that was logged; 1 where none was left out on purpose."""
+    share = predictions(home, endpoint).select(pl.col("sample").min()).collect().item()
+    return 1.0 if share is None else float(share)
+
+
 def labels(
     home: Path, endpoint: str, ids: tuple[str, str] | None = None, until: datetime | None = None
 ) -> pl.LazyFrame:

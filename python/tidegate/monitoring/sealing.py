@@ -26,6 +26,8 @@ class SealedFile(Value):
     """Relative to the home."""
     sha256: str
     rows: int
+    sample: float | None = None
+    """The smallest share of requests that was logged while it was written; None where nothing is sampled."""
     torn_bytes: int = 0
     """Bytes of a batch that the writer did not finish; its rows are not in the file."""
 
@@ -82,7 +84,21 @@ def _seal(home: Path, source: Path) -> SealedFile | None:
 def _describe(home: Path, path: Path, rows: int, torn: int = 0) -> SealedFile:
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return SealedFile(path=path.relative_to(home).as_posix(), sha256=digest, rows=rows, torn_bytes=torn)
+    return SealedFile(
+        path=path.relative_to(home).as_posix(),
+        sha256=digest,
+        rows=rows,
+        sample=_sample(path),
+        torn_bytes=torn,
+    )
+
+
+def _sample(path: Path) -> float | None:
+    frame = pl.scan_parquet(path)
+    if "sample" not in frame.collect_schema().names():
+        return None
+    share: float | None = frame.select(pl.col("sample").min()).collect().item()
+    return share if share is not None and share < 1 else None
 
 
 def _sync_folder(folder: Path) -> None:

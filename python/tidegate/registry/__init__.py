@@ -12,6 +12,7 @@ from tidegate.registry.deployments import Deployments
 from tidegate.registry.endpoints import Endpoints
 from tidegate.registry.idempotency import Idempotency
 from tidegate.registry.ledger import Ledger
+from tidegate.registry.log_policies import LogPolicies
 from tidegate.registry.models import Models
 from tidegate.registry.policies import Policies
 from tidegate.registry.quarantines import Quarantines
@@ -45,6 +46,7 @@ class Registry:
         self.endpoints = Endpoints(ledger)
         self.deployments = Deployments(ledger)
         self.policies = Policies(ledger)
+        self.log_policies = LogPolicies(ledger)
         self.decisions = Decisions(ledger)
         self.segments = Segments(ledger)
         self.blind = Blind(ledger)

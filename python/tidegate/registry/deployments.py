@@ -92,6 +92,7 @@ class Deployments:
                 "variants": json.dumps([variant.to_json() for variant in plan.variants]),
                 "slots": plan.slots,
                 "stacks": json.dumps(plan.stacks),
+                "rules": json.dumps([rule.to_json() for rule in plan.rules]),
                 "reason": deployment["reason"],
                 "created_at": deployment["created_at"],
                 "created_by": deployment["created_by"],
@@ -143,6 +144,7 @@ class Deployments:
             variants=json.loads(row["variants"]),
             slots=row["slots"],
             stacks=json.loads(row["stacks"]),
+            rules=json.loads(row["rules"]),
         )
 
     def history(self, endpoint: str) -> list[TrafficPlan]:
@@ -174,6 +176,8 @@ def check_plan(plan: PlanDraft) -> None:
         seen.add(variant.version)
         if not math.isfinite(variant.weight) or variant.weight < 0:
             raise InvalidInputError(f"version {variant.version} has weight {variant.weight}; expected 0 to 1")
+        if variant.shadow and any(rule.version == variant.version for rule in plan.rules):
+            raise InvalidInputError(f"version {variant.version} is a shadow, and a rule sends requests to it")
         if variant.shadow and variant.weight != 0:
             raise InvalidInputError(
                 f"version {variant.version} is a shadow and has weight {variant.weight}; expected 0"
@@ -193,7 +197,12 @@ def _check_document(document: Mapping[str, Any], expected: int) -> None:
 
 
 def _shown(plan: PlanDraft) -> dict[str, Any]:
-    return {"endpoint": plan.endpoint, "variants": [variant.to_json() for variant in plan.variants]}
+    rules = {"rules": [rule.to_json() for rule in plan.rules]} if plan.rules else {}
+    return {
+        "endpoint": plan.endpoint,
+        "variants": [variant.to_json() for variant in plan.variants],
+        **rules,
+    }
 
 
 def _info(row: Row) -> DeploymentInfo:
@@ -206,6 +215,7 @@ def _plan(row: Row) -> TrafficPlan:
             "endpoint": row["name"],
             "generation": row["generation"],
             "variants": json.loads(row["variants"]),
+            "rules": json.loads(row["rules"]),
             "reason": row["reason"],
             "created_at": row["created_at"],
             "created_by": row["created_by"],

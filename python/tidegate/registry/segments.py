@@ -37,6 +37,23 @@ class Segments:
             )
         return segment
 
+    def remove(self, segment: SegmentInfo, *, reason: str, principal: str) -> None:
+        """Records that a file is removed, before it is; the manifest keeps what it was."""
+        now = self._ledger.now()
+        with self._ledger.database.transaction() as transaction:
+            transaction.execute("UPDATE segments SET removed_at = ? WHERE path = ?", [now, segment.path])
+            self._ledger.audit.append(
+                principal,
+                "remove_segment",
+                f"segment:{segment.path}",
+                {"sha256": segment.sha256, "rows": segment.rows},
+                reason,
+            )
+
+    def kept(self, kind: str, endpoint: str) -> list[SegmentInfo]:
+        """The sealed files of an endpoint that retention did not remove."""
+        return [segment for segment in self.all(kind, endpoint) if segment.removed_at is None]
+
     def all(self, kind: str, endpoint: str) -> list[SegmentInfo]:
         """The sealed files of an endpoint, oldest first."""
         rows = self._ledger.database.query(

@@ -8,7 +8,16 @@ from typing import Any
 
 from tidegate.errors import InvalidInputError
 from tidegate.registry.deployments import checksum
-from tidegate.types import Contract, EndpointInfo, PlanDraft, TensorSpec, VariantPlan, VersionInfo
+from tidegate.types import (
+    Contract,
+    EndpointInfo,
+    LogPolicy,
+    PlanDraft,
+    TensorSpec,
+    TrafficRule,
+    VariantPlan,
+    VersionInfo,
+)
 
 SLOTS = 10_000
 """Slots of an endpoint: one is a hundredth of a percent of its keys."""
@@ -83,6 +92,7 @@ def draft(
     *,
     before: PlanDraft | None,
     mirror: bool = False,
+    rules: Sequence[TrafficRule] = (),
     reassign: Reassign | None = None,
 ) -> PlanDraft:
     """The plan for ``weights``, with slots moved from ``before`` as little as possible.
@@ -116,6 +126,7 @@ def draft(
         endpoint=endpoint.name,
         variants=variants,
         slots=SLOTS,
+        rules=list(rules),
         stacks={"arms": [arms[arm] for arm in kept], "slots": [moved[arm] for arm in kept]},
     )
 
@@ -128,6 +139,7 @@ def deployment(
     *,
     created_at: str,
     default_endpoint: str | None = None,
+    log: LogPolicy | None = None,
     ranges: Ranges | None = None,
 ) -> dict[str, Any]:
     """The deployment that follows ``before`` and differs from it in ``endpoint`` alone."""
@@ -158,6 +170,13 @@ def deployment(
             for variant in plan.variants
         ],
     }
+    if plan.rules:
+        entry["rules"] = [
+            {name: value for name, value in rule.to_json().items() if value is not None}
+            for rule in plan.rules
+        ]
+    if log is not None and log.scored() != LogPolicy().scored():
+        entry["log"] = log.scored()
     endpoints = sorted([*others, entry], key=lambda found: str(found["name"]))
     return following(before, endpoints, created_at, default_endpoint)
 

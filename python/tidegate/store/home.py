@@ -34,6 +34,7 @@ class Home:
         self.owner_key_file = root / "owner.key"
         self.node_key_file = root / "node.key"
         self.pepper_file = root / "pepper.key"
+        self.mask_key_file = root / "mask.key"
         self.artifacts = root / "artifacts"
         self.deployments = root / "deployments"
         self.predictions = root / "predictions"

@@ -282,3 +282,26 @@ def m004_quarantines(tables: Tables) -> None:
     for statement in _QUARANTINES:
         tables.execute(statement)
     tables.execute("PRAGMA user_version = 4")
+
+
+_LOG = (
+    "ALTER TABLE plans ADD COLUMN rules TEXT NOT NULL DEFAULT '[]'",
+    """CREATE TABLE log_policies (
+        id INTEGER PRIMARY KEY,
+        endpoint TEXT NOT NULL REFERENCES endpoints (id),
+        body TEXT NOT NULL CHECK (body LIKE '{%}'),
+        reason TEXT NOT NULL,
+        created_at TEXT NOT NULL,
+        created_by TEXT NOT NULL
+    ) STRICT""",
+    "ALTER TABLE segments ADD COLUMN sample REAL",
+    "ALTER TABLE segments ADD COLUMN removed_at TEXT",
+)
+
+
+@schema()
+def m005_log(tables: Tables) -> None:
+    """Routing rules, log policies, and what retention removed."""
+    for statement in _LOG:
+        tables.execute(statement)
+    tables.execute("PRAGMA user_version = 5")

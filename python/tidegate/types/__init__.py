@@ -15,12 +15,15 @@ from tidegate.types.protocols import EdgeWriter, Publisher, Recorder
 from tidegate.types.registered import DatasetInfo, Edge, KeyInfo, ModelInfo, SegmentInfo, VersionInfo
 from tidegate.types.stages import GATE, Approval, Move, Promotion, Rule, Verdict
 from tidegate.types.traffic import (
+    ColumnMask,
     Decision,
     DeploymentInfo,
     EndpointInfo,
+    LogPolicy,
     PlanDraft,
     PolicyInfo,
     TrafficPlan,
+    TrafficRule,
     VariantPlan,
 )
 
@@ -31,6 +34,7 @@ __all__ = [
     "BlindResult",
     "BlindSet",
     "Clock",
+    "ColumnMask",
     "ContextSpec",
     "Contract",
     "DataType",
@@ -42,6 +46,7 @@ __all__ = [
     "EndpointInfo",
     "InputSpec",
     "KeyInfo",
+    "LogPolicy",
     "ModelInfo",
     "Move",
     "PlanDraft",
@@ -56,6 +61,7 @@ __all__ = [
     "Signature",
     "TensorSpec",
     "TrafficPlan",
+    "TrafficRule",
     "Value",
     "VariantPlan",
     "Verdict",

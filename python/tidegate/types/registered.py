@@ -62,6 +62,10 @@ class SegmentInfo(Value):
     rows: int
     time_from: str | None = None
     time_to: str | None = None
+    sample: float | None = None
+    """The smallest share of requests that was logged while it was written; None where nothing is sampled."""
+    removed_at: datetime | None = None
+    """When retention removed the file."""
     created_at: datetime
 
 

@@ -24,6 +24,9 @@ pub(crate) enum ArgumentError {
     /// An input that the model lacks.
     #[error("unknown input '{name}'; the model takes: {expected}")]
     UnknownInput { name: String, expected: String },
+    /// An output that the contract lacks.
+    #[error("there is no output '{name}'; there are: {expected}")]
+    UnknownOutput { name: String, expected: String },
     /// An input that the model has.
     #[error("input '{0}' is missing")]
     MissingInput(String),

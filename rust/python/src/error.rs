@@ -5,7 +5,8 @@ use std::error::Error;
 use pyo3::prelude::*;
 use pyo3::types::PyType;
 use tidegate_drift::{CountsError, ProfileError};
-use tidegate_model::ScoreError;
+use tidegate_engine::{EngineError, InstallError, OfflineError, SpecError};
+use tidegate_model::{InputError, ScoreError};
 use tidegate_onnx::OnnxError;
 use tidegate_traffic::TrafficError;
 
@@ -83,6 +84,56 @@ impl Fault for OnnxError {
             | Self::NotTensor { .. }
             | Self::ElementType { .. }
             | Self::Rows { .. } => "ModelRefusedError",
+        }
+    }
+}
+
+impl Fault for InputError {
+    fn class(&self) -> &'static str {
+        "InvalidInputError"
+    }
+}
+
+impl Fault for EngineError {
+    fn class(&self) -> &'static str {
+        match self {
+            Self::HomeInUse { .. } => "HomeLockedError",
+            Self::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => "HomeMissingError",
+            Self::UnknownEndpoint { .. } | Self::UnknownVersion { .. } => "NotFoundError",
+            Self::PinRefused { .. } => "PermissionDeniedError",
+            Self::KeyDiffers { .. } | Self::RuleDiffers { .. } | Self::KeyNotText => "InvalidInputError",
+            Self::Expired { .. }
+            | Self::Overloaded { .. }
+            | Self::Failing { .. }
+            | Self::Quarantined { .. }
+            | Self::Stopped => "UnavailableError",
+            _ => "InternalError",
+        }
+    }
+}
+
+impl Fault for SpecError {
+    fn class(&self) -> &'static str {
+        "InvalidInputError"
+    }
+}
+
+impl Fault for InstallError {
+    fn class(&self) -> &'static str {
+        match self {
+            Self::Artifact { .. } => "NotFoundError",
+            Self::Load { .. } | Self::Warm { .. } => "ModelRefusedError",
+            _ => "InvalidInputError",
+        }
+    }
+}
+
+impl Fault for OfflineError {
+    fn class(&self) -> &'static str {
+        match self {
+            Self::Unknown(error) => error.class(),
+            Self::Several { .. } => "InvalidInputError",
+            Self::Install(error) => error.class(),
         }
     }
 }

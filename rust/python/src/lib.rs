@@ -11,6 +11,9 @@ mod feature;
 mod forked;
 mod gil;
 mod loader;
+mod local;
+mod offline;
+mod prediction;
 mod profile;
 mod recovery;
 mod scorer;
@@ -29,6 +32,12 @@ mod _native {
     use crate::builder::ProfileBuilder;
     #[pymodule_export]
     use crate::counters::Counters;
+    #[pymodule_export]
+    use crate::local::Engine;
+    #[pymodule_export]
+    use crate::offline::OfflineScorer;
+    #[pymodule_export]
+    use crate::prediction::Prediction;
     #[pymodule_export]
     use crate::profile::ReferenceProfile;
     #[pymodule_export]

@@ -81,7 +81,7 @@ fn log_to_stderr() {
 
 /// Why a scoring process did not start, or ended by itself.
 #[derive(Debug, thiserror::Error)]
-enum ServeError {
+pub(crate) enum ServeError {
     /// The settings are no JSON object, or hold an unknown or unusable one.
     #[error("settings")]
     Settings(#[source] serde_json::Error),
@@ -104,13 +104,7 @@ impl Fault for ServeError {
         match self {
             Self::Settings(_) => "SettingsError",
             Self::Runtime(error) => error.class(),
-            Self::Engine(error) => match error {
-                EngineError::HomeInUse { .. } => "HomeLockedError",
-                EngineError::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
-                    "HomeMissingError"
-                }
-                _ => "InternalError",
-            },
+            Self::Engine(error) => error.class(),
             Self::Server(error) => match error {
                 ServerError::PortInUse { .. } => "PortInUseError",
                 ServerError::Address { .. }

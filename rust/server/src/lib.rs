@@ -44,6 +44,7 @@ mod weave;
 pub use config::{LimitsConfig, ServerConfig, TlsConfig};
 pub use error::ServerError;
 pub use error_kind::{Codes, ErrorKind};
+pub use follower::restore;
 pub use secret::Secret;
 pub use server::{Addresses, Report, Server, run};
 pub use stop::{Stop, Stopper, stop};

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tidegate_engine::{ArtifactError, Artifacts, DeploymentSpec, InstallError, SpecError};
+use tidegate_engine::{ArtifactError, Artifacts, DeploymentSpec, Engine, InstallError, SpecError};
 
 use crate::plane::Plane;
 use crate::readiness::Phase;
@@ -19,6 +19,14 @@ pub(crate) use control::Control;
 use control::ControlError;
 pub(crate) use keys::Keys;
 pub(crate) use shelf::Shelf;
+
+/// Installs the newest deployment on a home's disk that is whole, if there is one that `engine` does not have yet.
+pub fn restore(home: &std::path::Path, engine: &Engine) {
+    let shelf = Shelf::of_home(home);
+    if shelf.generations().last().is_some_and(|&newest| newest > engine.deployment().generation) {
+        shelf.restore(engine);
+    }
+}
 
 /// Time to the next try after a failure, doubled up to the longest.
 const FIRST_BACKOFF: Duration = Duration::from_millis(250);

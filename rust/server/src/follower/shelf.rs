@@ -68,7 +68,7 @@ impl Shelf {
     }
 
     /// The generations that have a file, ascending.
-    fn generations(&self) -> Vec<u64> {
+    pub(super) fn generations(&self) -> Vec<u64> {
         let Ok(entries) = fs::read_dir(&self.folder) else { return Vec::new() };
         let mut generations: Vec<u64> = entries
             .filter_map(|entry| entry.ok()?.file_name().to_str()?.strip_suffix(".json")?.parse().ok())
