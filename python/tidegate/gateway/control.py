@@ -135,6 +135,7 @@ class Control:
             finally:
                 installation.rolling.release()
 
+        ScoringKeys(installation.access.scoring_table).keep(installation.home.root)
         supervisor = Supervisor(
             scoring_settings(installation, control_port),
             announcements,

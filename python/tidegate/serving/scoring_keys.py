@@ -7,7 +7,13 @@ import hashlib
 import json
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
+
+from tidegate.store.files import write_atomically
+
+FILE = "scoring-keys.json"
+"""In the home; the scoring process keeps its newest table there too."""
 
 
 class ScoringKeys:
@@ -18,6 +24,10 @@ class ScoringKeys:
         self._lock = threading.Lock()
         self._waiters: set[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = set()
         self._closed = False
+
+    def keep(self, home: Path) -> None:
+        """Writes the table where a scoring process finds it at its start, before it can ask."""
+        write_atomically(home / FILE, self._table(), 0o600)
 
     def changed(self) -> None:
         """Wakes everyone who waits; who has the present table already goes on waiting."""

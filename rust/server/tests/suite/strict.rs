@@ -162,10 +162,10 @@ fn no_request_hides_in_another() {
         ("GET http://other/v2/health/live HTTP/1.1\r\nHost: h\r\n\r\n".into(), 1, "200"),
     ] {
         let mut stream = TcpStream::connect(server.addresses.data).unwrap();
-        stream.write_all(request.as_bytes()).unwrap();
-        stream.shutdown(Shutdown::Write).unwrap();
+        // The server may close or reset a connection whose rest it does not read.
+        let _ = stream.write_all(request.as_bytes());
+        let _ = stream.shutdown(Shutdown::Write);
         let mut answer = Vec::new();
-        // The server may reset a connection whose rest it does not read.
         let _ = stream.read_to_end(&mut answer);
         let answer = String::from_utf8_lossy(&answer).into_owned();
         assert_eq!(answer.matches("HTTP/1.1 ").count(), answers, "{request}\n{answer}");
