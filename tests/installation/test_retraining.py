@@ -91,6 +91,7 @@ def write(root: Path, rows: pl.DataFrame, variant: str) -> None:
     common = {
         "row": 0, "role": "answer", "model": "delay", "version": "1", "variant": variant, "route": "weight",
         "sticky": False, "generation": 1, "principal": "local", "score": 0.5, "gap": 0,
+        "sample": 1.0,
     }  # fmt: skip
     sent = rows.with_columns(
         pl.col("distance", "pressure").cast(pl.Float32).fill_null(float("nan")),

@@ -92,7 +92,10 @@ def gap(home: Path, endpoint: str) -> int:
 
 def sample(home: Path, endpoint: str) -> float:
     """The smallest share of requests that was logged; 1 where none was left out on purpose."""
-    share = predictions(home, endpoint).select(pl.col("sample").min()).collect().item()
+    frame = predictions(home, endpoint)
+    if "sample" not in frame.collect_schema().names():
+        return 1.0
+    share = frame.select(pl.col("sample").min()).collect().item()
     return 1.0 if share is None else float(share)
 
 

@@ -183,7 +183,9 @@ async fn by_library(
 /// The prediction's id in the metadata, for clients that don't look into messages.
 fn named(answer: &mut Response<Answer>, id: uuid::Uuid) {
     let mut text = [0; uuid::fmt::Hyphenated::LENGTH];
-    if let Ok(id) = HeaderValue::from_str(id.hyphenated().encode_lower(&mut text)) {
+    if let Ok(mut id) = HeaderValue::from_str(id.hyphenated().encode_lower(&mut text)) {
+        // No two are alike: kept out of the header tables that HTTP/2 connections share.
+        id.set_sensitive(true);
         answer.headers_mut().insert(crate::plane::PREDICTION_ID, id);
     }
 }

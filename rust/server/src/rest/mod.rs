@@ -257,7 +257,9 @@ fn asks_ready(body: &[u8]) -> Result<bool, Fault> {
 fn named(mut answer: Response<Answer>, response: &ScoreResponse) -> Response<Answer> {
     let mut text = [0; uuid::fmt::Hyphenated::LENGTH];
     let id: &str = response.prediction_id.hyphenated().encode_lower(&mut text);
-    if let Ok(id) = HeaderValue::from_str(id) {
+    if let Ok(mut id) = HeaderValue::from_str(id) {
+        // No two are alike: kept out of the header tables that HTTP/2 connections share.
+        id.set_sensitive(true);
         answer.headers_mut().insert(PREDICTION_ID, id);
     }
     answer

@@ -57,7 +57,7 @@ async fn a_stream_answers_in_order_and_outlives_bad_requests() {
         match number % 5 {
             0 => assert!(answer.error_message.starts_with("unknown endpoint 'nobody'"), "{number}"),
             // Five failures in a row open the breaker.
-            1 if number > 26 => assert!(answer.error_message.contains("keeps failing"), "{answer:?}"),
+            1 if number > 26 => assert!(answer.error_message.contains("keeps failing"), "{number}"),
             1 if number > 1 => assert!(answer.error_message.contains("'broken' failed"), "{number}"),
             _ => {
                 assert_eq!(answer.error_message, "");
