@@ -25,13 +25,14 @@ BLOCKS = [
     block.strip().splitlines()
     for block in re.findall(r"^```sh\n(.*?)^```", (ROOT / "README.md").read_text(), re.M | re.S)
 ]
+PROGRAMS = re.findall(r"^```python\n(.*?)^```", (ROOT / "README.md").read_text(), re.M | re.S)
 COMMANDS = [line for block in BLOCKS for line in block]
 SERVED = next(number for number, line in enumerate(COMMANDS) if line == "tidegate serve")
-SLOW = {"make demo", "make test", "make test-slow", "make bench"}
 
 
 def test_the_readme_has_the_commands_that_these_tests_know() -> None:
-    assert len(BLOCKS) == 6
+    assert len(BLOCKS) == 7
+    assert len(PROGRAMS) == 1
     known = ("make ", "tidegate ", "curl ", "TIDEGATE_")
     assert len(COMMANDS) >= 20
     assert all(line.startswith(known) for line in COMMANDS)
@@ -138,9 +139,15 @@ def test_the_second_terminal(served: Shell) -> None:
             label = {"prediction_id": scored["prediction_id"], "row": 0, "label": 1}
             (served.folder / "labels.json").write_text(json.dumps([label]))
         shown[line] = served.run(line)
-        if line.startswith("tidegate score"):
+        if line.startswith("tidegate score") and line.endswith("--json"):
             answer = json.loads(shown[line])
             scored = answer[0] if isinstance(answer, list) else answer
+    for number, program in enumerate(PROGRAMS):
+        script = served.folder / f"{number}.py"
+        script.write_text(program.replace("127.0.0.1:8000", served.bases["http://127.0.0.1:8000"][7:]))
+        printed = served.run(f"{sys.executable} {script.name}")
+        assert "prediction_id" in printed
+    assert pl.read_parquet(served.folder / "scored.parquet").height == 200
     assert json.loads(shown["curl -s http://127.0.0.1:8000/v2/health/ready"]) == {"ready": True}
     assert json.loads(shown["curl -s http://127.0.0.1:8000/v2/models/delays"])["versions"] == ["1"]
     assert "tidegate_requests_total" in shown["curl -s http://127.0.0.1:8002/metrics"]
