@@ -109,7 +109,6 @@ def test_statistics_and_configuration(client: Any) -> None:
         "carrier": "TYPE_STRING",
         "distance": "TYPE_FP32",
         "hour": "TYPE_INT64",
-        "tail": "TYPE_STRING",
     }
     index = client.get_model_repository_index().models
     assert [(one.name, one.version, one.state) for one in index] == [

@@ -6,10 +6,6 @@ use tidegate_model::DataType;
 
 use crate::plane;
 
-/// Rows that a client is told it may send at once. No request is refused for more; clients need some number, and
-/// one above 0 tells them that the first dimension counts rows.
-const MAX_BATCH_SIZE: i32 = 1 << 16;
-
 /// The configuration of an endpoint.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Configuration<'a> {
@@ -42,9 +38,9 @@ pub(crate) fn configuration(endpoint: &Endpoint) -> Configuration<'_> {
     let contract = &endpoint.contract;
     Configuration {
         name: &endpoint.name,
-        platform: plane::PLATFORM,
-        backend: "onnxruntime",
-        max_batch_size: MAX_BATCH_SIZE,
+        platform: plane::CONFIGURED_AS.0,
+        backend: plane::CONFIGURED_AS.1,
+        max_batch_size: plane::MAX_BATCH_SIZE,
         input: contract.inputs.iter().map(|spec| tensor(&spec.name, spec.datatype, &spec.shape)).collect(),
         output: contract.outputs.iter().map(|spec| tensor(&spec.name, spec.datatype, &spec.shape)).collect(),
         dynamic_batching: DynamicBatching::default(),
@@ -60,7 +56,8 @@ fn tensor<'a>(name: &'a str, datatype: DataType, shape: &[i64]) -> ConfiguredTen
     ConfiguredTensor { name, data_type: type_name(datatype), dims }
 }
 
-const fn type_name(datatype: DataType) -> &'static str {
+/// The name of an element type in a configuration.
+pub(crate) const fn type_name(datatype: DataType) -> &'static str {
     match datatype {
         DataType::Bool => "TYPE_BOOL",
         DataType::Uint8 => "TYPE_UINT8",

@@ -1,11 +1,11 @@
 //! Statistics, configuration and repository index in the words of the inference protocol.
 
 use tidegate_engine::{BatchStats, Endpoint, VariantStats};
-use tidegate_model::DataType;
 
+use crate::configuration::configuration;
 use crate::generated::inference as wire;
 use crate::generated::inference::repository_index_response::ModelIndex;
-use crate::plane::{self, CONFIGURED_AS, MAX_BATCH_SIZE, Plane};
+use crate::plane::{self, Plane};
 
 /// A count and its time.
 const fn duration(count: u64, ns: u64) -> wire::StatisticDuration {
@@ -43,60 +43,35 @@ fn batch_statistics(batch: &BatchStats) -> wire::InferBatchStatistics {
 }
 
 pub(super) fn config(endpoint: &Endpoint) -> wire::ModelConfig {
-    let contract = &endpoint.contract;
-    let inputs = contract.inputs.iter().map(|input| wire::ModelInput {
-        name: input.name.clone(),
-        data_type: data_type(input.datatype).into(),
-        dims: dims(&input.shape),
+    let said = configuration(endpoint);
+    let inputs = said.input.into_iter().map(|input| wire::ModelInput {
+        name: input.name.to_owned(),
+        data_type: data_type(input.data_type),
+        dims: input.dims,
         optional: false,
     });
-    let context = contract.context.iter().map(|column| wire::ModelInput {
-        name: column.name.clone(),
-        data_type: data_type(column.datatype).into(),
-        dims: vec![],
-        optional: true,
-    });
-    let outputs = contract.outputs.iter().map(|output| wire::ModelOutput {
-        name: output.name.clone(),
-        data_type: data_type(output.datatype).into(),
-        dims: dims(&output.shape),
+    let outputs = said.output.into_iter().map(|output| wire::ModelOutput {
+        name: output.name.to_owned(),
+        data_type: data_type(output.data_type),
+        dims: output.dims,
     });
     let versions = plane::versions(endpoint).iter().filter_map(|version| version.parse().ok()).collect();
     let specific = wire::model_version_policy::Specific { versions };
     wire::ModelConfig {
-        name: endpoint.name.clone(),
-        platform: CONFIGURED_AS.0.into(),
+        name: said.name.to_owned(),
+        platform: said.platform.into(),
         version_policy: Some(wire::ModelVersionPolicy {
             policy_choice: Some(wire::model_version_policy::PolicyChoice::Specific(specific)),
         }),
-        max_batch_size: MAX_BATCH_SIZE,
-        input: inputs.chain(context).collect(),
+        max_batch_size: said.max_batch_size,
+        input: inputs.collect(),
         output: outputs.collect(),
-        backend: CONFIGURED_AS.1.into(),
+        backend: said.backend.into(),
     }
 }
 
-/// The dimensions of one row.
-fn dims(shape: &[i64]) -> Vec<i64> {
-    shape.get(1..).unwrap_or_default().to_vec()
-}
-
-const fn data_type(datatype: DataType) -> wire::DataType {
-    match datatype {
-        DataType::Bool => wire::DataType::TypeBool,
-        DataType::Uint8 => wire::DataType::TypeUint8,
-        DataType::Uint16 => wire::DataType::TypeUint16,
-        DataType::Uint32 => wire::DataType::TypeUint32,
-        DataType::Uint64 => wire::DataType::TypeUint64,
-        DataType::Int8 => wire::DataType::TypeInt8,
-        DataType::Int16 => wire::DataType::TypeInt16,
-        DataType::Int32 => wire::DataType::TypeInt32,
-        DataType::Int64 => wire::DataType::TypeInt64,
-        DataType::Fp16 => wire::DataType::TypeFp16,
-        DataType::Fp32 => wire::DataType::TypeFp32,
-        DataType::Fp64 => wire::DataType::TypeFp64,
-        DataType::Bytes => wire::DataType::TypeString,
-    }
+fn data_type(name: &str) -> i32 {
+    wire::DataType::from_str_name(name).unwrap_or_default().into()
 }
 
 /// Every version that answers; `ready`: only those that do so now.
@@ -118,6 +93,7 @@ pub(super) fn index(plane: &Plane, ready: bool) -> Vec<ModelIndex> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tidegate_model::DataType;
 
     #[test]
     fn the_parts_of_a_request_s_time_are_its_whole() {
@@ -148,10 +124,8 @@ mod tests {
     #[test]
     fn every_type_has_its_name() {
         for datatype in DataType::ALL {
-            let name = data_type(datatype).as_str_name();
-            let expected = if datatype == DataType::Bytes { "STRING" } else { datatype.name() };
-            assert_eq!(name.strip_prefix("TYPE_"), Some(expected));
+            let name = crate::configuration::type_name(datatype);
+            assert!(wire::DataType::from_str_name(name).is_some(), "{name}");
         }
-        assert_eq!((dims(&[-1]), dims(&[-1, 3])), (vec![], vec![3]));
     }
 }

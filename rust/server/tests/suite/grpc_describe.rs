@@ -100,11 +100,8 @@ async fn configuration_and_repository() {
         .iter()
         .map(|input| (&*input.name, input.data_type(), &*input.dims, input.optional))
         .collect();
-    let expected: [(&str, DataType, &[i64], bool); 3] = [
-        ("x", DataType::TypeFp32, &[2], false),
-        ("carrier", DataType::TypeString, &[1], false),
-        ("tailnum", DataType::TypeString, &[], true),
-    ];
+    let expected: [(&str, DataType, &[i64], bool); 2] =
+        [("x", DataType::TypeFp32, &[2], false), ("carrier", DataType::TypeString, &[1], false)];
     assert_eq!(inputs, expected);
     assert_eq!((config.output[2].data_type(), &*config.output[2].dims), (DataType::TypeFp32, &[2_i64][..]));
     assert_eq!(client.model_config(ask("7")).await.unwrap_err().code(), Code::NotFound);
