@@ -126,8 +126,7 @@ def test_the_loop_was_worth_something_where_the_world_turned_round(
     worth = turned[0]["worth"]
     before, last = worth["periods"][0], worth["periods"][-1]
     assert before["auc"]["gain"] == before["brier"]["gain"] == 0
-    # The slots of the keys are drawn anew in each run: one period is noisy, the sum of all is not.
-    assert last["brier"]["gain"] < 0
+    assert last["brier"]["gain"] < -2 * last["brier"]["error"]
     assert worth["all"]["auc"]["better"]
     assert worth["all"]["brier"]["better"]
 
