@@ -40,6 +40,7 @@ mod segment;
 mod shadow;
 mod shared;
 mod snapshot;
+mod spec_error;
 mod spool;
 mod start;
 mod stats;
@@ -57,7 +58,7 @@ mod writer;
 pub use artifacts::{ArtifactError, ArtifactFiles, Artifacts, digest};
 pub use clock::{Clock, SystemClock};
 pub use config::{EngineConfig, Fsync, LogConfig};
-pub use deployment::{DeploymentSpec, EndpointSpec, FORMAT, LaneMode, LaneSpec, SpecError, VariantSpec};
+pub use deployment::{DeploymentSpec, EndpointSpec, FORMAT, LaneMode, LaneSpec, VariantSpec};
 pub use engine::{Engine, FeedbackDone, Loaded, Loader, OnInstall, ShutdownReport};
 pub use error::{EngineError, FeedbackError, InstallError, LoadError, Mismatch};
 pub use label::Label;
@@ -69,6 +70,7 @@ pub use reference::Reference;
 pub use request::{Priority, Route, ScoreRequest, ScoreResponse};
 pub use rule::{HeadersMet, RuleError, RuleSpec};
 pub use snapshot::{Deployment, Endpoint, Variant};
+pub use spec_error::SpecError;
 pub use stats::{BatchStats, DURATION_BOUNDS_US, VariantStats};
 pub use status::{
     EndpointStatus, FailedInstall, LabelStatus, LaneStatus, LanesStatus, LogStatus, ShadowStatus, Status,

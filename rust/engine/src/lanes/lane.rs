@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 use tidegate_model::Tensor;
 
 use super::pending::Slot;
-use super::pool::{Ticket, Work};
+use super::pool::Ticket;
 use super::queue::Job;
+use super::turns::Work;
 use crate::meter::{Part, Spent};
 use crate::request::Run;
 use crate::shared::Shared;

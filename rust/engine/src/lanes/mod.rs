@@ -13,6 +13,7 @@ mod pool;
 mod queue;
 mod reference;
 mod tally;
+mod turns;
 
 pub(crate) use calibrate::calibrate;
 pub(crate) use lane::{start, watch};

@@ -1,19 +1,17 @@
 //! The lanes: a few threads for all models, who take turns by the time that they cost.
 
-use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::line::{Line, MOST_ROWS};
+use super::line::Line;
 use super::pending::Slot;
-use super::queue::{Job, Shed, Taken};
+use super::queue::Job;
+use super::turns::{Picked, QUANTUM, Turns, Work, nanoseconds};
 use crate::EngineError;
 use crate::shared::lock;
 use crate::status::LanesStatus;
 
-/// Nanoseconds of lane that a line may use before the next one has its turn.
-const QUANTUM: i64 = 2_000_000;
 /// What a line may owe at most, in the same: one endless run must not be paid off for ever.
 const DEBT: i64 = -50 * QUANTUM;
 /// However long a caller without a deadline would wait.
@@ -42,8 +40,7 @@ pub(crate) struct Pool {
 
 #[derive(Debug)]
 struct State {
-    /// Lines with requests, in the order of their turns.
-    turns: VecDeque<Arc<Line>>,
+    turns: Turns,
     seats: Vec<Seat>,
     /// Threads that work.
     live: usize,
@@ -76,18 +73,11 @@ pub(crate) struct Ticket {
     holder: u64,
 }
 
-/// What a lane is to do next.
-#[derive(Debug)]
-pub(crate) struct Work {
-    pub(crate) line: Arc<Line>,
-    pub(crate) run: Vec<Job>,
-}
-
 impl Pool {
     pub(crate) fn new(lanes: usize, limit: usize) -> Self {
         let lanes = lanes.max(1);
         let state = State {
-            turns: VecDeque::new(),
+            turns: Turns::default(),
             seats: (0..lanes).map(|_| Seat::default()).collect(),
             live: 0,
             stuck: 0,
@@ -124,7 +114,7 @@ impl Pool {
         drop(queue);
         let Some(refused) = refused else {
             self.in_flight.fetch_add(1, Relaxed);
-            state.add(&line);
+            state.turns.add(&line);
             drop(state);
             self.work.notify_one();
             return Ok(());
@@ -159,7 +149,9 @@ impl Pool {
         let mut state = lock(&self.state);
         loop {
             let at = now();
-            match self.pick(&mut state, at) {
+            let stopping = state.stopping;
+            let left = |line: &Line, requests, gone| self.leave(line, requests, gone);
+            match state.turns.pick(self.lanes, at, stopping, left) {
                 Picked::Work(work) => {
                     let until = at + Self::patience(&work, at);
                     let slots = work.run.iter().map(|job| Arc::clone(&job.slot)).collect();
@@ -312,106 +304,9 @@ impl Pool {
         callers.max(usual).max(PATIENCE)
     }
 
-    /// Takes the next run by turns; what can't be answered is told so on the way.
-    fn pick(&self, state: &mut State, now: Instant) -> Picked {
-        let mut later: Option<Duration> = None;
-        let mut held = 0;
-        while held < state.turns.len() {
-            let alone = state.turns.len() == 1;
-            let Some(line) = state.turns.front().map(Arc::clone) else { break };
-            let mut queue = lock(&line.queue);
-            if queue.len() == 0 {
-                queue.credit = queue.credit.min(0);
-                drop(queue);
-                state.turns.pop_front();
-                continue;
-            }
-            if queue.credit <= 0 && !alone {
-                queue.credit += QUANTUM;
-                if queue.credit <= 0 {
-                    drop(queue);
-                    state.turns.rotate_left(1);
-                    continue;
-                }
-            }
-            let rows = line.batch();
-            if let Some(rest) = rest(&line, queue.oldest(), rows, now).filter(|_| !state.stopping) {
-                later = Some(later.map_or(rest, |later| later.min(rest)));
-                held += 1;
-                drop(queue);
-                state.turns.rotate_left(1);
-                continue;
-            }
-            let Taken { run, shed, gone } = queue.take(now, rows);
-            self.leave(&line, gone + shed.len(), gone);
-            line.show(queue.len(), queue.bound(self.lanes));
-            if run.is_empty() {
-                drop(queue);
-                tell(&line, shed);
-                continue;
-            }
-            queue.running += 1;
-            queue.credit -= nanoseconds(queue.run_time());
-            let spent = queue.credit <= 0;
-            if alone {
-                queue.credit = 0;
-            }
-            drop(queue);
-            if spent {
-                state.turns.rotate_left(1);
-            }
-            tell(&line, shed);
-            return Picked::Work(Work { line, run });
-        }
-        later.map_or(Picked::Nothing, Picked::Later)
-    }
-
     /// Requests left the queue without a run, `gone` of them because nobody waited.
     fn leave(&self, line: &Line, requests: usize, gone: usize) {
         self.in_flight.fetch_sub(requests, Relaxed);
         line.gone.fetch_sub(gone, Relaxed);
     }
-}
-
-enum Picked {
-    Work(Work),
-    /// Nothing yet: the deployment wants some requests to wait for more.
-    Later(Duration),
-    Nothing,
-}
-
-impl State {
-    fn add(&mut self, line: &Arc<Line>) {
-        if !self.turns.iter().any(|other| Arc::ptr_eq(other, line)) {
-            self.turns.push_back(Arc::clone(line));
-        }
-    }
-}
-
-/// How long the oldest request still waits for others, where the deployment says so.
-fn rest(line: &Line, oldest: Option<(Instant, usize)>, rows: usize, now: Instant) -> Option<Duration> {
-    let delay = line.delay();
-    let (oldest, waiting) = oldest.filter(|_| !delay.is_zero())?;
-    let rest = (oldest + delay).saturating_duration_since(now);
-    (waiting < rows.min(MOST_ROWS) && !rest.is_zero()).then_some(rest)
-}
-
-fn tell(line: &Line, shed: Vec<(Job, Shed)>) {
-    for (job, why) in shed {
-        let error = match why {
-            Shed::Expired => {
-                line.tally.expired.one();
-                job.slot.expired()
-            }
-            Shed::Overloaded => {
-                line.tally.rejected.one();
-                job.slot.overloaded()
-            }
-        };
-        job.slot.answer(Err(error));
-    }
-}
-
-fn nanoseconds(time: Duration) -> i64 {
-    i64::try_from(time.as_nanos()).unwrap_or(i64::MAX)
 }
