@@ -4,9 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use tidegate_engine::{
-    Deployment, Endpoint, Engine, Label, ScoreRequest, ScoreResponse, Submitted, VariantStats, Worker,
-};
+use tidegate_engine::{Deployment, Endpoint, Engine, Label, ScoreRequest, ScoreResponse, Submitted, Worker};
 use tokio::sync::oneshot;
 
 use crate::ErrorKind;
@@ -80,22 +78,6 @@ impl Plane {
             changes.send_replace(());
         }));
         Self { engine, readiness, limits, access, waits, budget, memory: Memory::new() }
-    }
-
-    /// Counters of the versions that answer: of one endpoint or all (empty), of one version or all (empty).
-    pub(crate) fn statistics(&self, name: &str, version: &str) -> Result<Vec<VariantStats>, Fault> {
-        if !name.is_empty() {
-            self.endpoint_version(name, version)?;
-        } else if !version.is_empty() {
-            return Err(Fault::invalid(format!("version '{version}' came without a model's name")));
-        }
-        let mut stats = self.engine.stats();
-        stats.retain(|variant| {
-            !variant.shadow
-                && (name.is_empty() || variant.endpoint == name)
-                && (version.is_empty() || variant.version == version)
-        });
-        Ok(stats)
     }
 
     /// What a call to load or unload is told.

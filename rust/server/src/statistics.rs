@@ -56,6 +56,8 @@ pub(crate) struct BatchStatistics {
 pub(crate) fn statistics(plane: &Plane, name: &str, version: &str) -> Result<Vec<ModelStatistics>, Fault> {
     if !name.is_empty() {
         plane.endpoint_version(name, version)?;
+    } else if !version.is_empty() {
+        return Err(Fault::invalid(format!("version '{version}' came without a model's name")));
     }
     let asked = |variant: &VariantStats| {
         !variant.shadow

@@ -1,44 +1,46 @@
 //! Statistics, configuration and repository index in the words of the inference protocol.
 
-use tidegate_engine::{BatchStats, Endpoint, VariantStats};
+use tidegate_engine::Endpoint;
 
 use crate::configuration::configuration;
 use crate::generated::inference as wire;
 use crate::generated::inference::repository_index_response::ModelIndex;
-use crate::plane::{self, Plane};
+use crate::plane;
+use crate::repository::Entry;
+use crate::statistics::{BatchStatistics, ModelStatistics, Spent};
 
-/// A count and its time.
-const fn duration(count: u64, ns: u64) -> wire::StatisticDuration {
-    wire::StatisticDuration { count, ns }
+fn duration(spent: Spent) -> wire::StatisticDuration {
+    wire::StatisticDuration { count: spent.count, ns: spent.ns }
 }
 
-pub(super) fn statistics(stats: &VariantStats) -> wire::ModelStatistics {
-    let each = |ns| Some(duration(stats.requests, ns));
+pub(super) fn statistics(stats: ModelStatistics) -> wire::ModelStatistics {
+    let each = |spent| Some(duration(spent));
+    let parts = stats.inference_stats;
     wire::ModelStatistics {
-        name: stats.endpoint.clone(),
-        version: stats.version.clone(),
-        last_inference: stats.last_inference_ms,
-        inference_count: stats.rows,
-        execution_count: stats.executions,
+        name: stats.name,
+        version: stats.version,
+        last_inference: stats.last_inference,
+        inference_count: stats.inference_count,
+        execution_count: stats.execution_count,
         inference_stats: Some(wire::InferStatistics {
-            success: each(stats.success_ns()),
-            fail: Some(duration(stats.errors, stats.error_ns)),
-            queue: each(stats.queue_ns),
-            compute_input: each(stats.input_ns),
-            compute_infer: each(stats.duration_ns),
-            compute_output: each(stats.output_ns),
+            success: each(parts.success),
+            fail: each(parts.fail),
+            queue: each(parts.queue),
+            compute_input: each(parts.compute_input),
+            compute_infer: each(parts.compute_infer),
+            compute_output: each(parts.compute_output),
         }),
-        batch_stats: stats.batches.iter().map(batch_statistics).collect(),
+        batch_stats: stats.batch_stats.into_iter().map(batch_statistics).collect(),
     }
 }
 
-fn batch_statistics(batch: &BatchStats) -> wire::InferBatchStatistics {
-    let each = |ns| Some(duration(batch.executions, ns));
+fn batch_statistics(batch: BatchStatistics) -> wire::InferBatchStatistics {
+    let each = |spent| Some(duration(spent));
     wire::InferBatchStatistics {
-        batch_size: batch.rows,
-        compute_input: each(batch.input_ns),
-        compute_infer: each(batch.infer_ns),
-        compute_output: each(batch.output_ns),
+        batch_size: batch.batch_size,
+        compute_input: each(batch.compute_input),
+        compute_infer: each(batch.compute_infer),
+        compute_output: each(batch.compute_output),
     }
 }
 
@@ -74,25 +76,14 @@ fn data_type(name: &str) -> i32 {
     wire::DataType::from_str_name(name).unwrap_or_default().into()
 }
 
-/// Every version that answers; `ready`: only those that do so now.
-pub(super) fn index(plane: &Plane, ready: bool) -> Vec<ModelIndex> {
-    let (state, reason) = match plane.ready() {
-        Ok(()) => ("READY", String::new()),
-        Err(_) if ready => return Vec::new(),
-        Err(fault) => ("UNAVAILABLE", fault.message),
-    };
-    let deployment = plane.engine.deployment();
-    let endpoints = deployment.endpoints().iter();
-    let named = endpoints.flat_map(|endpoint| {
-        plane::versions(endpoint).into_iter().map(|version| (endpoint.name.clone(), version.to_owned()))
-    });
-    let model = |(name, version)| ModelIndex { name, version, state: state.into(), reason: reason.clone() };
-    named.map(model).collect()
+pub(super) fn entry(entry: Entry) -> ModelIndex {
+    ModelIndex { name: entry.name, version: entry.version, state: entry.state.into(), reason: entry.reason }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tidegate_engine::{BatchStats, VariantStats};
     use tidegate_model::DataType;
 
     #[test]
@@ -112,7 +103,8 @@ mod tests {
             batches: vec![batch],
             ..VariantStats::default()
         };
-        let wire = statistics(&stats);
+        let wire = statistics(stats.into());
+        let duration = |count, ns| duration(Spent { count, ns });
         assert_eq!((wire.inference_count, wire.execution_count), (8, 2));
         let parts = wire.inference_stats.unwrap();
         assert_eq!((parts.success, parts.fail), (Some(duration(3, 100)), Some(duration(1, 9))));

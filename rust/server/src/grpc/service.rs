@@ -21,6 +21,7 @@ use crate::generated::inference::{
     ServerMetadataResponse, ServerReadyRequest, ServerReadyResponse,
 };
 use crate::plane::{self, Plane};
+use crate::{repository, statistics};
 
 pub(super) type Answered<T> = Result<Response<T>, Status>;
 
@@ -98,8 +99,8 @@ impl GrpcInferenceService for Service {
         request: Request<ModelStatisticsRequest>,
     ) -> Answered<ModelStatisticsResponse> {
         call(request, |asked| {
-            let stats = self.0.statistics(&asked.name, &asked.version)?;
-            Ok(ModelStatisticsResponse { model_stats: stats.iter().map(describe::statistics).collect() })
+            let stats = statistics::statistics(&self.0, &asked.name, &asked.version)?;
+            Ok(ModelStatisticsResponse { model_stats: stats.into_iter().map(describe::statistics).collect() })
         })
     }
 
@@ -107,7 +108,10 @@ impl GrpcInferenceService for Service {
         &self,
         request: Request<RepositoryIndexRequest>,
     ) -> Answered<RepositoryIndexResponse> {
-        call(request, |asked| Ok(RepositoryIndexResponse { models: describe::index(&self.0, asked.ready) }))
+        call(request, |asked| {
+            let entries = repository::index(&self.0, asked.ready).into_iter();
+            Ok(RepositoryIndexResponse { models: entries.map(describe::entry).collect() })
+        })
     }
 
     async fn repository_model_load(
