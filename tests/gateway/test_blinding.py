@@ -7,7 +7,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from tests.gateway.test_app import BASE, Caller, InProcess
+from tests.gateway.callers import BASE, Caller, InProcess
 from tests.people import ROLES, keys
 from tests.training.blind_sets import key, rows, submit, told, write
 

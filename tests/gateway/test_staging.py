@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from tests.gateway.test_app import BASE, InProcess
+from tests.gateway.callers import BASE, InProcess
 from tests.people import ROLES, keys, submit
 
 from tidegate import Client, Installation

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from tests.gateway.test_app import BASE, InProcess
+from tests.gateway.callers import BASE, InProcess
 from tests.people import ROLES, keys
 from tests.rollout.worlds import Log
 

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 import pytest
 from tests.delay import register
-from tests.gateway.test_app import BASE, InProcess
+from tests.gateway.callers import BASE, InProcess
 from tests.installation.test_drift import PANE, START, profile, reference, write_panes
 from tests.people import keys
 from typer.testing import CliRunner

@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from tests.gateway.test_app import BASE, InProcess
+from tests.gateway.callers import BASE, InProcess
 from tests.people import ROLES
 from typer.testing import CliRunner, Result
 
