@@ -65,15 +65,10 @@ impl Caller {
     }
 }
 
-/// Lets a request in, or says why not. `endpoint` is the one it names, if any.
+/// Lets a request in, or says why not.
 ///
 /// What is open to all is not asked for a key, so that a health check never fails for one.
-pub(crate) fn admit(
-    desk: &Desk,
-    headers: &HeaderMap,
-    right: Right,
-    _endpoint: Option<&str>,
-) -> Result<Caller, Fault> {
+pub(crate) fn admit(desk: &Desk, headers: &HeaderMap, right: Right) -> Result<Caller, Fault> {
     let deadline = desk.plane.waits.deadline(headers);
     if right == Right::Open {
         return Ok(Caller { principal: "".into(), may_pin: false, deadline });

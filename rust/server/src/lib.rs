@@ -27,6 +27,7 @@ mod listen;
 mod memory;
 mod peer;
 mod plane;
+mod prediction_id;
 mod raw;
 mod readiness;
 mod repository;

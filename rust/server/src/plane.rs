@@ -37,8 +37,6 @@ pub(crate) const CONFIGURED_AS: (&str, &str) = ("onnxruntime_onnx", "onnxruntime
 pub(crate) const MAX_BATCH_SIZE: i32 = 4096;
 /// The header (or gRPC metadata) that carries the routing key.
 pub(crate) const ROUTING_KEY: &str = "tidegate-routing-key";
-/// The header (or gRPC metadata) of an answer that carries its prediction id.
-pub(crate) const PREDICTION_ID: &str = "tidegate-prediction-id";
 /// The header (or gRPC metadata) that names a request in errors and logs.
 pub(crate) const REQUEST_ID: &str = "x-request-id";
 

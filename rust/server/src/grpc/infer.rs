@@ -8,7 +8,7 @@ use http::{HeaderMap, Response};
 use tidegate_engine::{Endpoint, ScoreRequest, ScoreResponse};
 use tidegate_model::{Batch, BatchBuilder, Contract, Tensor};
 
-use super::{contents, decoded, frame, named, parameters};
+use super::{contents, decoded, frame, parameters};
 use crate::admission::Caller;
 use crate::body::Answer;
 use crate::fault::Fault;
@@ -17,7 +17,7 @@ use crate::generated::inference::model_infer_request::InferInputTensor;
 use crate::generated::inference::model_infer_response::InferOutputTensor;
 use crate::generated::inference::{InferParameter, ModelInferRequest, ModelInferResponse};
 use crate::plane::{Desk, Plane, ROUTING_KEY};
-use crate::{raw, tensor_header};
+use crate::{prediction_id, raw, tensor_header};
 
 /// Answers one call.
 pub(super) async fn answer(
@@ -30,7 +30,7 @@ pub(super) async fn answer(
     let (response, scored) = infer(desk, caller, headers, request).await?;
     let mut answer = frame::answer(&response)?;
     desk.delivered(&scored);
-    named(&mut answer, scored.prediction_id);
+    prediction_id::stamp(answer.headers_mut(), scored.prediction_id);
     Ok(answer)
 }
 

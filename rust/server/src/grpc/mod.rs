@@ -99,7 +99,7 @@ pub(crate) async fn answer(
     let path = request.uri().path();
     let known = methods::right(path);
     // Who may see nothing is not told what there is.
-    let admitted = admission::admit(desk, request.headers(), known.unwrap_or(Right::Look), None);
+    let admitted = admission::admit(desk, request.headers(), known.unwrap_or(Right::Look));
     let caller = match (admitted, known) {
         (Ok(caller), Some(_)) => caller,
         (Ok(_), None) => return status::failed(&methods::unknown(path), request.headers()),
@@ -178,16 +178,6 @@ async fn by_library(
         let message = format!("the request did not come within {} s", time.as_secs_f64());
         status::failed(&Fault::new(ErrorKind::DeadlineExceeded, message), &headers)
     })
-}
-
-/// The prediction's id in the metadata, for clients that don't look into messages.
-fn named(answer: &mut Response<Answer>, id: uuid::Uuid) {
-    let mut text = [0; uuid::fmt::Hyphenated::LENGTH];
-    if let Ok(mut id) = HeaderValue::from_str(id.hyphenated().encode_lower(&mut text)) {
-        // No two are alike: kept out of the header tables that HTTP/2 connections share.
-        id.set_sensitive(true);
-        answer.headers_mut().insert(crate::plane::PREDICTION_ID, id);
-    }
 }
 
 /// A message as a type of ours.

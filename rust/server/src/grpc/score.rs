@@ -7,9 +7,8 @@ use http::{HeaderMap, Response};
 use tidegate_engine::{Endpoint, ScoreRequest};
 use tidegate_model::{Tensor, TensorData};
 
-use super::{columns, decoded, frame, named, parameters};
+use super::{columns, decoded, frame, parameters};
 use crate::admission::Caller;
-use crate::arrow;
 use crate::body::Answer;
 use crate::decided::{Scores, above, width};
 use crate::fault::Fault;
@@ -17,6 +16,7 @@ use crate::generated::tidegate_v1 as wire;
 use crate::generated::tidegate_v1::output::Values;
 use crate::generated::tidegate_v1::score_request::Rows;
 use crate::plane::{Desk, Plane, ROUTING_KEY};
+use crate::{arrow, prediction_id};
 
 /// Answers one call.
 pub(super) async fn answer(
@@ -65,7 +65,7 @@ pub(super) async fn answer(
     };
     let mut answer = frame::answer(&response)?;
     desk.delivered(&scored);
-    named(&mut answer, scored.prediction_id);
+    prediction_id::stamp(answer.headers_mut(), scored.prediction_id);
     Ok(answer)
 }
 

@@ -29,16 +29,16 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Request, Response, Version};
 use hyper::body::Incoming;
 use serde::{Deserialize, Serialize};
-use tidegate_engine::{Endpoint, ScoreRequest, ScoreResponse};
+use tidegate_engine::{Endpoint, ScoreRequest};
 
 use crate::ErrorKind;
 use crate::admin::metrics;
 use crate::admission::{self, Caller};
 use crate::body::{self, Answer};
 use crate::fault::Fault;
-use crate::plane::{Desk, PREDICTION_ID, Plane};
+use crate::plane::{Desk, Plane};
 use crate::statistics::{self, ModelStatistics};
-use crate::{arrow, configuration, http_answer, repository};
+use crate::{arrow, configuration, http_answer, prediction_id, repository};
 use coding::Coding;
 use media::Media;
 use route::{Call, NoCall};
@@ -107,9 +107,7 @@ async fn dispatch(
     body: Incoming,
 ) -> Result<Response<Answer>, Fault> {
     let plane = &desk.plane;
-    let implied = if call == Call::Invocations { plane.default_endpoint().ok() } else { None };
-    let named = call.endpoint().or(implied.as_ref().map(|endpoint| endpoint.name.as_str()));
-    let caller = admission::admit(desk, &parts.headers, call.right(), named)?;
+    let caller = admission::admit(desk, &parts.headers, call.right())?;
     match call {
         Call::Live => http_answer::json(&Live { live: true }),
         Call::Ready => {
@@ -193,9 +191,10 @@ async fn infer(
         ..asked.request(caller, parts, endpoint, arrived)
     };
     let response = desk.score(endpoint, request).await?;
-    let answer = infer_response::encode(endpoint, id.as_deref(), &outputs, &response)?;
+    let mut answer = infer_response::encode(endpoint, id.as_deref(), &outputs, &response)?;
     desk.delivered(&response);
-    Ok(named(answer, &response))
+    prediction_id::stamp(answer.headers_mut(), response.prediction_id);
+    Ok(answer)
 }
 
 /// Rows by name, in JSON or Arrow; the answer is Arrow where that came or is asked for.
@@ -214,14 +213,15 @@ async fn score(
     };
     let (rows, id) = (asked.batch.rows, asked.id.clone());
     let response = desk.score(endpoint, asked.request(caller, parts, endpoint, arrived)).await?;
-    let answer = if media == Media::Arrow || media::asks_arrow(&parts.headers) {
+    let mut answer = if media == Media::Arrow || media::asks_arrow(&parts.headers) {
         let media = HeaderValue::from_static(arrow::MEDIA);
         http_answer::bytes(arrow::encode(endpoint, id.as_deref(), &response)?, media)
     } else {
         score::encode(endpoint, id.as_deref(), rows, &response)?
     };
     desk.delivered(&response);
-    Ok(named(answer, &response))
+    prediction_id::stamp(answer.headers_mut(), response.prediction_id);
+    Ok(answer)
 }
 
 /// Rows as `MLflow`'s clients send them, for the default endpoint.
@@ -239,9 +239,10 @@ async fn invocations(
         Media::Json | Media::Arrow => mlflow::decode(&endpoint.contract, body)?,
     };
     let response = desk.score(endpoint, asked.request(caller, parts, endpoint, arrived)).await?;
-    let answer = mlflow::encode(endpoint, &response)?;
+    let mut answer = mlflow::encode(endpoint, &response)?;
     desk.delivered(&response);
-    Ok(named(answer, &response))
+    prediction_id::stamp(answer.headers_mut(), response.prediction_id);
+    Ok(answer)
 }
 
 /// Whether the index of what is ready alone is asked for. The body may be empty.
@@ -251,18 +252,6 @@ fn asks_ready(body: &[u8]) -> Result<bool, Fault> {
     }
     let asked: IndexAsked = located::parse("an index request", body)?;
     Ok(asked.ready.unwrap_or(false))
-}
-
-/// The prediction's id as a header, for clients that don't look into bodies.
-fn named(mut answer: Response<Answer>, response: &ScoreResponse) -> Response<Answer> {
-    let mut text = [0; uuid::fmt::Hyphenated::LENGTH];
-    let id: &str = response.prediction_id.hyphenated().encode_lower(&mut text);
-    if let Ok(mut id) = HeaderValue::from_str(id) {
-        // No two are alike: kept out of the header tables that HTTP/2 connections share.
-        id.set_sensitive(true);
-        answer.headers_mut().insert(PREDICTION_ID, id);
-    }
-    answer
 }
 
 fn json_length(headers: &HeaderMap) -> Result<Option<usize>, Fault> {

@@ -103,29 +103,6 @@ impl Call<'_> {
             Self::Feedback => Right::Feedback,
         }
     }
-
-    /// The endpoint that the path names.
-    pub(super) fn endpoint(&self) -> Option<&str> {
-        match self {
-            Self::Model { name, .. }
-            | Self::ModelReady { name, .. }
-            | Self::Infer { name, .. }
-            | Self::Endpoint { name }
-            | Self::Score { name }
-            | Self::Configuration { name, .. }
-            | Self::RepositoryChange { name, .. } => Some(name),
-            Self::Statistics { name, .. } => Some(&**name).filter(|name| !name.is_empty()),
-            Self::Live
-            | Self::Ready
-            | Self::Server
-            | Self::Feedback
-            | Self::RepositoryIndex
-            | Self::Metrics
-            | Self::Ping
-            | Self::Version
-            | Self::Invocations => None,
-        }
-    }
 }
 
 /// The call of a request line. A version that the path lacks is empty.
