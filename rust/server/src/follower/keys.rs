@@ -9,7 +9,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::control::{Control, ControlError};
-use super::{FIRST_BACKOFF, LONGEST_BACKOFF, shelf};
+use super::{for_ever, shelf};
 use crate::access::TableError;
 use crate::plane::Plane;
 
@@ -58,28 +58,8 @@ impl Keys {
 
     /// Follows for ever; end it by dropping the future.
     pub(crate) async fn follow(mut self, control: Control) {
-        let mut backoff = FIRST_BACKOFF;
-        let mut told = String::new();
-        loop {
-            match self.step(&control).await {
-                Ok(()) => {
-                    backoff = FIRST_BACKOFF;
-                    told.clear();
-                }
-                Err(error) => {
-                    let text = shelf::describe(&error);
-                    if text != told {
-                        tracing::warn!(
-                            error = text,
-                            "control's key table is not followed; the last one counts"
-                        );
-                        told = text;
-                    }
-                    tokio::time::sleep(backoff).await;
-                    backoff = (backoff * 2).min(LONGEST_BACKOFF);
-                }
-            }
-        }
+        let lost = "control's key table is not followed; the last one counts";
+        for_ever(lost, async || self.step(&control).await).await;
     }
 
     async fn step(&mut self, control: &Control) -> Result<(), KeysError> {

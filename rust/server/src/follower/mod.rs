@@ -60,29 +60,37 @@ pub(crate) struct Follower {
     pub(crate) generation: u64,
 }
 
+/// Takes a step again and again, after failures with pauses that grow. `lost` says what a failure means; the same one
+/// again and again is one line.
+async fn for_ever<E: std::error::Error + 'static>(
+    lost: &'static str,
+    mut step: impl AsyncFnMut() -> Result<(), E>,
+) {
+    let mut backoff = FIRST_BACKOFF;
+    let mut told = String::new();
+    loop {
+        match step().await {
+            Ok(()) => {
+                backoff = FIRST_BACKOFF;
+                told.clear();
+            }
+            Err(error) => {
+                let text = shelf::describe(&error);
+                if text != told {
+                    tracing::warn!(error = text, "{lost}");
+                    told = text;
+                }
+                tokio::time::sleep(backoff).await;
+                backoff = (backoff * 2).min(LONGEST_BACKOFF);
+            }
+        }
+    }
+}
+
 impl Follower {
     /// Follows for ever; end it by dropping the future.
     pub(crate) async fn follow(mut self) {
-        let mut backoff = FIRST_BACKOFF;
-        let mut told = String::new();
-        loop {
-            match self.step().await {
-                Ok(()) => {
-                    backoff = FIRST_BACKOFF;
-                    told.clear();
-                }
-                Err(error) => {
-                    let text = shelf::describe(&error);
-                    // The same failure again and again is one line.
-                    if text != told {
-                        tracing::warn!(error = text, "control is not followed; what is installed answers on");
-                        told = text;
-                    }
-                    tokio::time::sleep(backoff).await;
-                    backoff = (backoff * 2).min(LONGEST_BACKOFF);
-                }
-            }
-        }
+        for_ever("control is not followed; what is installed answers on", async || self.step().await).await;
     }
 
     /// Asks once, and installs what comes.
