@@ -18,7 +18,7 @@ RUST_SOURCES := $(shell find rust proto -name '*.rs' -o -name 'Cargo.toml' -o -n
 RUST_TESTS := --release --workspace --exclude tidegate-python
 ORT_LIBRARY = $(shell $(VENV)/bin/python -c 'from tidegate.serving import library; print(library())')
 
-.PHONY: help demo test test-slow tools-slow lint bench bench-serving clean build tools
+.PHONY: help demo test test-slow tools-slow lint bench bench-serving clean build optimised tools
 
 help: ## What can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -67,10 +67,16 @@ lint: build ## Formatting, lints, types, stubs and arrows
 	$(VENV)/bin/stubtest tidegate._native
 	$(VENV)/bin/python -m pytest -q tests/test_architecture.py
 
-bench: build ## Speed, side by side in one run, as ratios
+$(VENV)/.optimised: $(VENV)/.built
+	$(VENV)/bin/maturin develop --quiet --profile wheel
+	touch $@
+
+optimised: $(VENV)/.optimised ## The extension as wheels have it, for figures
+
+bench: optimised ## Speed, side by side in one run, as ratios
 	$(VENV)/bin/python -m benches $(BENCH)
 
-bench-serving: build ## The serving figures against the servers that pip can install; options in BENCH
+bench-serving: optimised ## The serving figures against the servers that pip can install; options in BENCH
 	$(VENV)/bin/python -m benches.figures $(BENCH)
 
 clean: ## Remove all that was made here

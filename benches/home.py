@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from benches.boosting import COLUMNS, FEATURES, Boosting
 from tidegate._native import ProfileBuilder
+from tidegate.training.profiles import POINTS
 
 ENDPOINT = "bench"
 LABEL = {"name": "label", "datatype": "INT64", "shape": [-1]}
@@ -67,7 +68,7 @@ def _endpoint(home: Path, model: Served) -> dict[str, Any]:
     if model.reference is not None:
         builder = ProfileBuilder()
         for index, name in enumerate(COLUMNS):
-            builder.numeric(name, model.reference[:, index])
+            builder.numeric(name, model.reference[:, index], points=POINTS)
         variant["profile"] = _stored(home, builder.build().to_bytes())
     shape = [-1, FEATURES]
     contract = {

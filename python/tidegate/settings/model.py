@@ -152,6 +152,12 @@ class Settings(Section, BaseSettings):
         default=False, description="whether scoring writes a line for every request to access.log"
     )
     threads: int = Field(default=0, ge=0, le=1024, description="scoring threads; 0 is one per core")
+    spin_microseconds: int = Field(
+        default=50,
+        ge=0,
+        le=10_000,
+        description="time that a scoring thread looks for the next request before it sleeps; 0: none",
+    )
     body_limit_bytes: int = Field(default=4 << 20, ge=1024, description="largest request on the scoring port")
     deadline_milliseconds: int = Field(
         default=1000, ge=1, description="time that a request waits whose sender names none"

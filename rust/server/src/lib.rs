@@ -35,6 +35,7 @@ mod request_id;
 mod rest;
 mod secret;
 mod server;
+mod spin;
 mod stalled;
 mod statistics;
 mod stop;

@@ -23,6 +23,7 @@ use crate::follower::{Control, Follower, Keys, Shelf};
 use crate::listen::{self, listen};
 use crate::plane::{Desk, Limits, Plane};
 use crate::readiness::Phase;
+use crate::spin::Spin;
 use crate::tls::Tls;
 use crate::{ServerConfig, ServerError, Stop, admin, grpc, memory, rest};
 
@@ -120,7 +121,15 @@ impl Server {
         for (index, worker) in self.workers.into_iter().enumerate() {
             let (sender, accepted) = unbounded_channel();
             let plane = Arc::clone(&self.plane);
-            threads.push(serving_thread(index, plane, worker, accepted, self.terms.clone(), log.clone())?);
+            let spin = Duration::from_micros(self.config.spin_microseconds);
+            threads.push(serving_thread(
+                index,
+                plane,
+                worker,
+                accepted,
+                self.terms.clone(),
+                (log.clone(), spin),
+            )?);
             senders.push(sender);
         }
         let life = Life { plane: self.plane, config: self.config, control: self.control, terms: self.terms };
@@ -267,17 +276,20 @@ fn serving_thread(
     worker: Worker,
     accepted: UnboundedReceiver<Accepted>,
     terms: Terms,
-    log: Option<AccessLog>,
+    (log, spin): (Option<AccessLog>, Duration),
 ) -> Result<JoinHandle<usize>, ServerError> {
     let runtime = runtime()?;
     let serve = move || {
         let services = Rc::new(grpc::Services::new(&plane));
         let worker = Rc::new(RefCell::new(worker));
+        let spin = Rc::new(Spin::new(spin));
+        let spinning = Rc::clone(&spin);
         let handlers = move |peer| {
             let desk = Rc::new(Desk::new(Arc::clone(&plane), Rc::clone(&worker), peer));
-            let (services, log) = (Rc::clone(&services), log.clone());
+            let (services, log, spin) = (Rc::clone(&services), log.clone(), Rc::clone(&spin));
             move |request: http::Request<hyper::body::Incoming>| {
-                let (desk, services, log) = (Rc::clone(&desk), Rc::clone(&services), log.clone());
+                let (desk, services) = (Rc::clone(&desk), Rc::clone(&services));
+                let (log, spin) = (log.clone(), Rc::clone(&spin));
                 async move {
                     let begun = log.as_ref().map(|log| log.begin(&request, &desk.peer));
                     let answer = if grpc::speaks(request.headers()) {
@@ -288,11 +300,14 @@ fn serving_thread(
                     if let Some(begun) = begun {
                         begun.end(&answer);
                     }
+                    spin.answered();
                     answer
                 }
             }
         };
-        LocalSet::new().block_on(&runtime, connections::serve(accepted, terms, handlers))
+        let local = LocalSet::new();
+        local.spawn_local(async move { spinning.run().await });
+        local.block_on(&runtime, connections::serve(accepted, terms, handlers))
     };
     std::thread::Builder::new().name(format!("tidegate-{index}")).spawn(serve).map_err(ServerError::Thread)
 }

@@ -47,6 +47,9 @@ pub struct ServerConfig {
     /// Threads that answer requests; 0 is one per core.
     #[serde(default)]
     pub threads: usize,
+    /// Microseconds for which a thread looks for the next request before it sleeps.
+    #[serde(default = "spin_microseconds")]
+    pub spin_microseconds: u64,
     /// Bytes of the largest body.
     #[serde(default = "body_limit")]
     pub body_limit: usize,
@@ -76,6 +79,10 @@ fn listen() -> String {
 
 fn admin() -> String {
     "127.0.0.1:8002".into()
+}
+
+const fn spin_microseconds() -> u64 {
+    50
 }
 
 const fn body_limit() -> usize {
@@ -122,6 +129,7 @@ impl ServerConfig {
             tls: None,
             access_log: false,
             threads: 0,
+            spin_microseconds: spin_microseconds(),
             body_limit: body_limit(),
             body_seconds: body_seconds(),
             header_seconds: header_seconds(),

@@ -116,7 +116,8 @@ pub(crate) async fn answer(
             let (parts, body) = request.into_parts();
             stream::answer(desk, caller, parts.headers, body)
         }
-        _ => by_library(desk, caller, services, request).await,
+        // Boxed, so that it does not make the hot calls' future larger, which is moved for each request.
+        _ => Box::pin(by_library(desk, caller, services, request)).await,
     }
 }
 
@@ -134,7 +135,7 @@ async fn by_hand(
     let body = body::read(headers, body, &desk.plane, frame::PREFIX).await?;
     let message = frame::message(body, coding, desk.plane.limits.body)?;
     if is_score {
-        return score::answer(desk, caller, headers, message).await;
+        return Box::pin(score::answer(desk, caller, headers, message)).await;
     }
     infer::answer(desk, caller, headers, message).await
 }

@@ -58,7 +58,8 @@ impl<'a> Tokens<'a> {
 
     fn word(&mut self) -> Token<'a> {
         let rest = &self.text[self.at..];
-        let end = rest.find([',', ']', '}', ' ', '\n', '\r', '\t']).unwrap_or(rest.len());
+        let ends = |byte: &u8| matches!(byte, b',' | b']' | b'}' | b' ' | b'\n' | b'\r' | b'\t');
+        let end = rest.as_bytes().iter().position(ends).unwrap_or(rest.len());
         self.at += end;
         match &rest[..end] {
             "null" => Token::Null,
