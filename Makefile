@@ -61,6 +61,7 @@ test-slow: tools-slow ## What takes minutes: the whole demo, crash loops, confor
 lint: build ## Formatting, lints, types, stubs and arrows
 	cargo fmt --all --check
 	cargo clippy --quiet --locked --workspace --all-targets --release -- -D warnings
+	cargo clippy --quiet --locked --workspace --release --features tidegate-server/fuzzing -- -D warnings
 	$(VENV)/bin/ruff format --check python tests benches
 	$(VENV)/bin/ruff check python tests benches
 	$(VENV)/bin/mypy

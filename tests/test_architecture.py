@@ -175,3 +175,21 @@ def test_unsafe_stands_only_where_it_is_audited() -> None:
     for path in sources:
         if "unsafe " in path.read_text().replace("unsafe_code", ""):
             assert str(path.relative_to(ROOT)).startswith(allowed), path
+
+
+def test_what_fuzz_targets_call_is_in_no_normal_build() -> None:
+    """The feature ``fuzzing`` is asked for by ``rust/fuzz`` alone, and every file of it stands behind it."""
+    for path in (*tracked("*Cargo.toml"), ROOT / "pyproject.toml"):
+        asked = [line for line in path.read_text().splitlines() if "fuzzing" in line]
+        allowed = {"rust/fuzz/Cargo.toml": 1, "rust/server/Cargo.toml": 1}
+        assert len(asked) == allowed.get(str(path.relative_to(ROOT)), 0), path
+    server = tomllib.loads((RUST / "server" / "Cargo.toml").read_text())
+    assert server["features"] == {"fuzzing": []}
+    gates = 0
+    for path in tracked("rust/server/src/*.rs"):
+        lines = path.read_text().splitlines()
+        for number, line in enumerate(lines):
+            if line.endswith("mod fuzzing;"):
+                assert lines[number - 1] == '#[cfg(feature = "fuzzing")]', path
+                gates += 1
+    assert gates == len(tracked("rust/server/src/*fuzzing.rs")) == 3

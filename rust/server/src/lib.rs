@@ -20,6 +20,8 @@ mod error_kind;
 mod fault;
 mod first_bytes;
 mod follower;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod generated;
 mod grpc;
 mod http_answer;

@@ -45,6 +45,12 @@ pub(crate) struct Access {
     denials: Denials,
 }
 
+/// Takes the credential of a head apart.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn credential(headers: &HeaderMap) {
+    let _ = Credential::of(headers);
+}
+
 impl Access {
     pub(crate) fn new(config: &ServerConfig) -> Self {
         let rates = Rates::new(config.limits.rate_per_second, config.limits.burst);

@@ -70,7 +70,11 @@ pub(super) async fn infer(
     Ok((encode(&endpoint, request.id, &outputs, is_raw, &response), response))
 }
 
-fn decode(contract: &Contract, inputs: Vec<InferInputTensor>, raws: &[Bytes]) -> Result<Batch, Fault> {
+pub(super) fn decode(
+    contract: &Contract,
+    inputs: Vec<InferInputTensor>,
+    raws: &[Bytes],
+) -> Result<Batch, Fault> {
     if !raws.is_empty() && raws.len() != inputs.len() {
         return Err(Fault::invalid(format!(
             "raw_input_contents has {} items for {} inputs",

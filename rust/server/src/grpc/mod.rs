@@ -4,6 +4,8 @@ mod columns;
 mod contents;
 mod describe;
 mod frame;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod health;
 mod infer;
 mod methods;

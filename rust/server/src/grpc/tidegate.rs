@@ -83,7 +83,7 @@ async fn feedback(
     Ok(FeedbackResponse { accepted })
 }
 
-fn read(index: usize, label: Label, principal: &Arc<str>) -> Result<EngineLabel, Fault> {
+pub(super) fn read(index: usize, label: Label, principal: &Arc<str>) -> Result<EngineLabel, Fault> {
     let prediction_id = Uuid::parse_str(&label.prediction_id).map_err(|_| {
         let shown: String = label.prediction_id.chars().take(80).collect();
         Fault::invalid(format!("label {index}: prediction_id '{shown}' is no UUID"))

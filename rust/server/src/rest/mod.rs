@@ -6,6 +6,8 @@ mod column;
 mod csv;
 mod elements;
 mod feedback;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod infer_request;
 mod infer_response;
 mod located;

@@ -1,0 +1,7 @@
+//! An Arrow IPC stream of rows.
+#![no_main]
+
+use tidegate_fuzz::verdict;
+use tidegate_server::fuzzing;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| verdict(fuzzing::arrow(bytes)));

@@ -1,0 +1,7 @@
+//! A ModelInferRequest, typed and raw.
+#![no_main]
+
+use tidegate_fuzz::verdict;
+use tidegate_server::fuzzing;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| verdict(fuzzing::grpc_infer(bytes)));

@@ -1,0 +1,7 @@
+//! A path and the fields of a head, for both transports.
+#![no_main]
+
+use tidegate_fuzz::verdict;
+use tidegate_server::fuzzing;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| verdict(fuzzing::headers(bytes)));

@@ -1,0 +1,7 @@
+//! MLflow's JSON.
+#![no_main]
+
+use tidegate_fuzz::verdict;
+use tidegate_server::fuzzing;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| verdict(fuzzing::invocation(bytes)));

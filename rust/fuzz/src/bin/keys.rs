@@ -1,0 +1,7 @@
+//! The table of keys that control hands out.
+#![no_main]
+
+use tidegate_fuzz::verdict;
+use tidegate_server::fuzzing;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| verdict(fuzzing::keys(bytes)));

@@ -1,0 +1,7 @@
+//! A body that is one tensor.
+#![no_main]
+
+use tidegate_fuzz::verdict;
+use tidegate_server::fuzzing;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| verdict(fuzzing::raw_mode(bytes)));
