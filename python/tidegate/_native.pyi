@@ -403,6 +403,8 @@ def serve(settings: str) -> int:
     ``principals``, ``threads``, ``body_limit``, ``body_seconds``, ``header_seconds``, ``connections``,
     ``limits`` with ``rate_per_second``, ``burst``, ``stalled_seconds``, ``handshake_seconds``,
     ``connection_seconds``, ``bytes_in_flight``, ``memory_bytes``, ``access_log``, ``drain_seconds``,
+    ``traces`` with ``endpoint``, ``sample_ratio``, ``service_name``, ``headers_file``, ``timeout_seconds``,
+    ``interval_milliseconds`` and ``queue_requests``,
     ``pane_rows``, ``pane_seconds``, ``shadow_queue``, and ``log`` with ``fsync``
     (``"os"``, ``"group"``, ``"durable"``), ``ring_records``, ``ring_bytes``, ``batch_rows``,
     ``batch_milliseconds``, ``segment_bytes``, ``segment_seconds``. Logs go to standard

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import os
 from pathlib import Path
 from typing import Any
 
+from tidegate.gateway.traces import trace_settings
 from tidegate.installation import Installation
 from tidegate.serving import library, ports
 from tidegate.settings import Settings
@@ -39,6 +41,7 @@ def scoring_settings(installation: Installation, control_port: int) -> dict[str,
         **{name: limits.pop(name) for name in LIMITS},
         "limits": limits,
         "access_log": settings.access_log,
+        "traces": trace_settings(settings.traces, root, os.environ),
         "pane_rows": settings.pane_rows,
         "pane_seconds": math.ceil(settings.pane_seconds),
         "log": settings.log.model_dump(),

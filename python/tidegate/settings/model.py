@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from tidegate.settings.port import LimitSettings, TlsSettings, is_loopback
 from tidegate.settings.section import Section
+from tidegate.settings.traces import TraceSettings
 from tidegate.types import Move
 
 PREFIX = "TIDEGATE_"
@@ -190,6 +191,9 @@ class Settings(Section, BaseSettings):
     limits: LimitSettings = Field(
         default_factory=LimitSettings, description="what clients of the scoring port may cost"
     )
+    traces: TraceSettings = Field(
+        default_factory=TraceSettings, description="traces of requests on the scoring port"
+    )
     stages: StageSettings = Field(
         default_factory=StageSettings, description="where versions stand, and what moves need"
     )
@@ -227,6 +231,7 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "log": LogSettings,
     "tls": TlsSettings,
     "limits": LimitSettings,
+    "traces": TraceSettings,
     "stages": StageSettings,
 }
 """The settings that have settings of their own."""

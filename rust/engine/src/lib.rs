@@ -67,7 +67,7 @@ pub use log::{LogSpec, Mask, MaskError, MaskSpec};
 pub use offline::{OfflineError, OfflineScorer};
 pub use recover::{Recovered, recover};
 pub use reference::Reference;
-pub use request::{Priority, Route, ScoreRequest, ScoreResponse};
+pub use request::{Priority, Ran, Route, ScoreRequest, ScoreResponse};
 pub use rule::{HeadersMet, RuleError, RuleSpec};
 pub use snapshot::{Deployment, Endpoint, Variant};
 pub use spec_error::SpecError;

@@ -88,13 +88,37 @@ pub struct ScoreResponse {
     pub(crate) run: Run,
 }
 
+impl ScoreResponse {
+    /// When and with how many rows the model ran for this answer.
+    #[must_use]
+    pub fn ran(&self) -> Ran {
+        let Run { batch, began, ended, queued, .. } = self.run;
+        Ran { rows: batch, began, ended, queued }
+    }
+}
+
+/// The run of a model, as traces show it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ran {
+    /// All rows of the run, those of other requests among them.
+    pub rows: usize,
+    /// When it began.
+    pub began: Instant,
+    /// When it ended.
+    pub ended: Instant,
+    /// Whether the request waited for a lane.
+    pub queued: bool,
+}
+
 /// The run of a model that an answer comes from.
 #[derive(Clone, Debug)]
 pub(crate) struct Run {
     pub(crate) variant: Arc<Variant>,
     /// All rows of the run.
     pub(crate) batch: usize,
+    pub(crate) began: Instant,
     pub(crate) ended: Instant,
+    pub(crate) queued: bool,
 }
 
 /// How a variant was chosen.

@@ -92,7 +92,13 @@ impl Worker {
         line.breaker.succeeded();
         line.ran_inline(scored.ended - began);
         let outputs = Arc::new(scored.outputs);
-        let run = Run { variant: Arc::clone(variant), batch: request.batch.rows, ended: scored.ended };
+        let run = Run {
+            variant: Arc::clone(variant),
+            batch: request.batch.rows,
+            began,
+            ended: scored.ended,
+            queued: false,
+        };
         let response = respond(&request, run, &outputs);
         self.shared.observe(request, variant, outputs);
         Ok(Submitted::Done(Ok(response)))
@@ -100,7 +106,7 @@ impl Worker {
 
     /// Tells that the answer is encoded, for the statistics. A second time would count twice.
     pub fn delivered(&self, response: &ScoreResponse) {
-        let Run { variant, batch, ended } = &response.run;
+        let Run { variant, batch, ended, .. } = &response.run;
         variant.meter.delivered(self.index, *batch, ended.elapsed());
     }
 

@@ -112,6 +112,7 @@ impl Fault for ServeError {
                 | ServerError::Control(_)
                 | ServerError::NodeKey
                 | ServerError::Tls(_)
+                | ServerError::Traces(_)
                 | ServerError::AccessLog(_)
                 | ServerError::Seconds { .. } => "SettingsError",
                 ServerError::Worker { .. } | ServerError::Thread(_) => "InternalError",

@@ -17,13 +17,14 @@ use serde::Serialize;
 use crate::ServerError;
 use crate::body::Answer;
 use crate::peer::Peer;
+use crate::traces::TraceId;
 
 /// In the home; readable by its owner alone.
 const FILE: &str = "access.log";
 /// Lines that may wait; then the newest is dropped and counted.
 const WAITING: usize = 8192;
 /// Characters of a path that are shown.
-const PATH: usize = 200;
+pub(crate) const PATH: usize = 200;
 
 /// Where lines go; a clone is the same log.
 #[derive(Clone, Debug)]
@@ -42,6 +43,8 @@ struct Line {
     status: u16,
     #[serde(skip_serializing_if = "Option::is_none")]
     grpc_status: Option<i32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trace_id: Option<TraceId>,
     micros: u64,
     /// Lines that were dropped before this one, since the start.
     #[serde(skip_serializing_if = "is_zero")]
@@ -60,6 +63,7 @@ pub(crate) struct Begun<'a> {
     address: IpAddr,
     method: Method,
     path: String,
+    trace: Option<TraceId>,
 }
 
 impl AccessLog {
@@ -77,20 +81,26 @@ impl AccessLog {
         Ok(Self { lines, dropped: Arc::default() })
     }
 
-    pub(crate) fn begin(&self, request: &Request<Incoming>, peer: &Peer) -> Begun<'_> {
+    pub(crate) fn begin(
+        &self,
+        request: &Request<Incoming>,
+        peer: &Peer,
+        trace: Option<TraceId>,
+    ) -> Begun<'_> {
         Begun {
             log: self,
             began: Instant::now(),
             address: peer.address,
             method: request.method().clone(),
             path: request.uri().path().chars().take(PATH).collect(),
+            trace,
         }
     }
 }
 
 impl Begun<'_> {
     pub(crate) fn end(self, answer: &Response<Answer>) {
-        let Begun { log, began, address, method, path } = self;
+        let Begun { log, began, address, method, path, trace } = self;
         let line = Line {
             time: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros() as u64),
             address,
@@ -98,6 +108,7 @@ impl Begun<'_> {
             path,
             status: answer.status().as_u16(),
             grpc_status: grpc_status(answer),
+            trace_id: trace,
             micros: began.elapsed().as_micros() as u64,
             dropped: log.dropped.load(Ordering::Relaxed),
         };
@@ -107,7 +118,7 @@ impl Begun<'_> {
     }
 }
 
-fn grpc_status(answer: &Response<Answer>) -> Option<i32> {
+pub(crate) fn grpc_status(answer: &Response<Answer>) -> Option<i32> {
     let trailers = match answer.body() {
         Answer::Whole { trailers, .. } => trailers.as_ref(),
         Answer::Pieces(_) | Answer::Library(_) => None,

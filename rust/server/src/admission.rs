@@ -12,6 +12,7 @@ use crate::deadline::Deadline;
 use crate::fault::Fault;
 use crate::memory::Level;
 use crate::plane::Desk;
+use crate::traces::Span;
 
 /// What a call needs its caller to be allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,11 +48,14 @@ pub(crate) struct Caller {
     pub(crate) may_pin: bool,
     /// When it stops waiting.
     pub(crate) deadline: Deadline,
+    /// What its request is traced in.
+    pub(crate) span: Option<Arc<Span>>,
 }
 
 impl Caller {
     fn of(identity: &Identity, deadline: Deadline) -> Self {
-        Self { principal: Arc::clone(&identity.name), may_pin: identity.rights.has(Named::Pin), deadline }
+        let may_pin = identity.rights.has(Named::Pin);
+        Self { principal: Arc::clone(&identity.name), may_pin, deadline, span: None }
     }
 
     /// A request of this caller, without routing key, version or event time.
@@ -68,13 +72,21 @@ impl Caller {
 /// Lets a request in, or says why not.
 ///
 /// What is open to all is not asked for a key, so that a health check never fails for one.
-pub(crate) fn admit(desk: &Desk, headers: &HeaderMap, right: Right) -> Result<Caller, Fault> {
+pub(crate) fn admit(
+    desk: &Desk,
+    headers: &HeaderMap,
+    right: Right,
+    span: Option<&Arc<Span>>,
+) -> Result<Caller, Fault> {
     let deadline = desk.plane.waits.deadline(headers);
     if right == Right::Open {
-        return Ok(Caller { principal: "".into(), may_pin: false, deadline });
+        return Ok(Caller { principal: "".into(), may_pin: false, deadline, span: span.cloned() });
     }
     if desk.plane.memory.level() == Level::Full {
         return Err(Fault::new(ErrorKind::Unavailable, "the server is short of memory"));
     }
-    desk.plane.access.admit(&desk.peer, headers, right).map(|identity| Caller::of(&identity, deadline))
+    desk.plane
+        .access
+        .admit(&desk.peer, headers, right)
+        .map(|identity| Caller { span: span.cloned(), ..Caller::of(&identity, deadline) })
 }

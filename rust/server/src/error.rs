@@ -2,7 +2,7 @@
 
 use tidegate_engine::EngineError;
 
-use crate::TlsError;
+use crate::{TlsError, TracesError};
 
 /// Why a server can't start. Nothing is served when it is returned.
 #[derive(Debug, thiserror::Error)]
@@ -45,6 +45,9 @@ pub enum ServerError {
     /// TLS can't be spoken with the files that were given.
     #[error(transparent)]
     Tls(TlsError),
+    /// Spans can't be exported with the settings that were given.
+    #[error(transparent)]
+    Traces(TracesError),
     /// A setting is no time.
     #[error("{name} is {value}; expected seconds, 0 or more")]
     Seconds {

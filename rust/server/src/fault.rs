@@ -52,6 +52,12 @@ impl Fault {
         Self::new(ErrorKind::Internal, "the server failed to answer; its log has the cause").because(error)
     }
 
+    /// A panic while a request was handled.
+    pub(crate) fn panicked() -> Self {
+        let fault = Self::new(ErrorKind::Internal, "the server failed to answer; its log has the cause");
+        Self { cause: Some("a panic".into()), ..fault }
+    }
+
     /// Names the limit that was reached.
     pub(crate) fn limited(mut self, refusal: Refusal) -> Self {
         self.refusal = Some(refusal);

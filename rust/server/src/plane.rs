@@ -9,12 +9,14 @@ use tokio::sync::oneshot;
 
 use crate::ErrorKind;
 use crate::access::Access;
+use crate::admission::Caller;
 use crate::budget::Budget;
 use crate::deadline::Waits;
 use crate::fault::Fault;
 use crate::memory::Memory;
 use crate::peer::Peer;
 use crate::readiness::{Phase, Readiness};
+use crate::traces::Traces;
 
 /// The server's name in its metadata.
 pub(crate) const NAME: &str = "tidegate";
@@ -50,6 +52,8 @@ pub(crate) struct Plane {
     pub(crate) waits: Waits,
     pub(crate) budget: Arc<Budget>,
     pub(crate) memory: Memory,
+    /// What traces are sent by, where they are on.
+    pub(crate) traces: Option<Arc<Traces>>,
 }
 
 /// What a request may cost before anything is known about it.
@@ -68,6 +72,7 @@ impl Plane {
         access: Access,
         waits: Waits,
         budget: Budget,
+        traces: Option<Arc<Traces>>,
     ) -> Self {
         let budget = Arc::new(budget);
         let readiness = Readiness::new();
@@ -75,7 +80,7 @@ impl Plane {
         engine.on_install(Box::new(move |_| {
             changes.send_replace(());
         }));
-        Self { engine, readiness, limits, access, waits, budget, memory: Memory::new() }
+        Self { engine, readiness, limits, access, waits, budget, memory: Memory::new(), traces }
     }
 
     /// What a call to load or unload is told.
@@ -210,12 +215,26 @@ impl Desk {
         Self { plane, worker, peer }
     }
 
-    /// Scores one request. The worker is never held over an await.
+    /// Scores one request of `caller`.
     pub(crate) async fn score(
         &self,
+        caller: &Caller,
         endpoint: &Arc<Endpoint>,
         request: ScoreRequest,
     ) -> Result<ScoreResponse, Fault> {
+        let span = caller.span.as_deref();
+        if let Some(span) = span {
+            span.submits(endpoint, request.batch.rows, request.arrived);
+        }
+        let scored = self.submit(endpoint, request).await;
+        if let (Some(span), Ok(response)) = (span, &scored) {
+            span.scored(response);
+        }
+        scored
+    }
+
+    /// The worker is never held over an await.
+    async fn submit(&self, endpoint: &Arc<Endpoint>, request: ScoreRequest) -> Result<ScoreResponse, Fault> {
         let deadline = request.deadline;
         let submitted = self.worker.borrow_mut().submit(endpoint, request);
         let mut pending = match submitted {
@@ -231,7 +250,10 @@ impl Desk {
     }
 
     /// Tells the statistics that the answer is encoded; once per answer.
-    pub(crate) fn delivered(&self, response: &ScoreResponse) {
+    pub(crate) fn delivered(&self, caller: &Caller, response: &ScoreResponse) {
         self.worker.borrow().delivered(response);
+        if let Some(span) = &caller.span {
+            span.delivered();
+        }
     }
 }

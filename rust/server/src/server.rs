@@ -20,15 +20,19 @@ use crate::budget::Budget;
 use crate::connections::{self, Accepted, Terms};
 use crate::deadline::Waits;
 use crate::follower::{Control, Follower, Keys, Shelf};
+use crate::handler::Handler;
 use crate::listen::{self, listen};
 use crate::plane::{Desk, Limits, Plane};
 use crate::readiness::Phase;
 use crate::spin::Spin;
 use crate::tls::Tls;
-use crate::{ServerConfig, ServerError, Stop, admin, grpc, memory, rest};
+use crate::traces::Traces;
+use crate::{ServerConfig, ServerError, Stop, admin, grpc, memory};
 
 /// Time that the engine gets at least to write what it holds, however long requests drained.
 const LEAST_FLUSH: Duration = Duration::from_secs(5);
+/// Time for the last spans, while the engine writes.
+const TRACES_FLUSH: Duration = Duration::from_secs(2);
 /// Time for the last answers of the admin port.
 const ADMIN_DRAIN: Duration = Duration::from_secs(1);
 /// Pause after an accept failed, for instance because files ran out.
@@ -99,7 +103,10 @@ impl Server {
         );
         let terms = terms(&config)?;
         let budget = Budget::new(config.limits.bytes_in_flight);
-        let plane = Arc::new(Plane::new(engine, limits, Access::new(&config), waits, budget));
+        let scheme = if config.tls.is_some() { "https" } else { "http" };
+        let traces = config.traces.as_ref().map(|traces| Traces::start(traces, scheme)).transpose();
+        let traces = traces.map_err(ServerError::Traces)?;
+        let plane = Arc::new(Plane::new(engine, limits, Access::new(&config), waits, budget, traces));
         Ok(Self { config, terms, plane, workers, control, data, admin, addresses })
     }
 
@@ -183,11 +190,19 @@ impl Life {
         // Its senders are gone with the acceptor, which is what the threads wait for.
         let _ = data_accept.await;
         let engine = Arc::clone(&self.plane.engine);
+        let traces = self.plane.traces.clone();
         let drain = self.terms.drain;
         let end = tokio::task::spawn_blocking(move || {
             let cut = threads.into_iter().map(join).sum();
+            if let Some(traces) = &traces {
+                traces.close(Instant::now() + TRACES_FLUSH);
+            }
             let left = drain.saturating_sub(began.elapsed()).max(LEAST_FLUSH);
-            Report { cut, engine: engine.shutdown(left) }
+            let report = Report { cut, engine: engine.shutdown(left) };
+            if let Some(traces) = &traces {
+                traces.join();
+            }
+            report
         });
         let report = end.await.unwrap_or(Report { cut: 0, engine: ShutdownReport::default() });
         admin_accept.abort();
@@ -287,23 +302,8 @@ fn serving_thread(
         let handlers = move |peer| {
             let desk = Rc::new(Desk::new(Arc::clone(&plane), Rc::clone(&worker), peer));
             let (services, log, spin) = (Rc::clone(&services), log.clone(), Rc::clone(&spin));
-            move |request: http::Request<hyper::body::Incoming>| {
-                let (desk, services) = (Rc::clone(&desk), Rc::clone(&services));
-                let (log, spin) = (log.clone(), Rc::clone(&spin));
-                async move {
-                    let begun = log.as_ref().map(|log| log.begin(&request, &desk.peer));
-                    let answer = if grpc::speaks(request.headers()) {
-                        grpc::answer(&desk, &services, request).await
-                    } else {
-                        rest::answer(&desk, request).await
-                    };
-                    if let Some(begun) = begun {
-                        begun.end(&answer);
-                    }
-                    spin.answered();
-                    answer
-                }
-            }
+            let handler = Handler { desk, services, log, spin };
+            move |request| handler.clone().answer(request)
         };
         let local = LocalSet::new();
         local.spawn_local(async move { spinning.run().await });

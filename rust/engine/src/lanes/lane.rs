@@ -146,7 +146,13 @@ fn answer(shared: &Shared, ticket: Ticket, work: Work, ran: Ran) {
                 scoring::count(thread, &request, &variant, &outputs, &part);
                 work.line.breaker.succeeded();
                 let outputs = Arc::new(outputs);
-                let run = Run { variant: Arc::clone(&variant), batch: ran.rows, ended: ran.ended };
+                let run = Run {
+                    variant: Arc::clone(&variant),
+                    batch: ran.rows,
+                    began: ran.began,
+                    ended: ran.ended,
+                    queued: true,
+                };
                 let response = respond(&request, run, &outputs);
                 shared.observe(request, &variant, outputs);
                 slot.answer(Ok(response));

@@ -10,6 +10,7 @@ use prometheus_client::registry::Registry;
 use tidegate_engine::{DURATION_BOUNDS_US, Engine, VariantStats};
 
 use super::aliases;
+use super::spans::Spans;
 use super::waiting::Waiting;
 use crate::fault::Fault;
 use crate::plane::Plane;
@@ -22,6 +23,9 @@ pub(crate) fn text(plane: &Plane) -> Result<String, Fault> {
     let mut registry = Registry::default();
     registry.register_collector(Box::new(Metrics(Arc::clone(&plane.engine))));
     registry.register_collector(Box::new(Waiting::of(plane)));
+    if let Some(traces) = &plane.traces {
+        registry.register_collector(Box::new(Spans(Arc::clone(traces))));
+    }
     let mut text = String::new();
     prometheus_text::encode(&mut text, &registry).map_err(|error| Fault::internal(&error))?;
     aliases::write(&mut text, &plane.engine.stats());

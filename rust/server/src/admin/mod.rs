@@ -2,6 +2,7 @@
 
 mod aliases;
 pub(crate) mod metrics;
+mod spans;
 mod waiting;
 
 use http::{HeaderValue, Method, Request, Response};

@@ -2,6 +2,7 @@
 
 mod limits;
 mod tls;
+mod traces;
 
 use std::path::PathBuf;
 
@@ -10,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::Secret;
 pub use limits::LimitsConfig;
 pub use tls::TlsConfig;
+pub use traces::TracesConfig;
 
 /// Settings of a server; unknown names are refused.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -44,6 +46,9 @@ pub struct ServerConfig {
     /// Whether every request leaves a line in `access.log` of the home.
     #[serde(default)]
     pub access_log: bool,
+    /// Where the traces of requests go; without it there are none.
+    #[serde(default)]
+    pub traces: Option<TracesConfig>,
     /// Threads that answer requests; 0 is one per core.
     #[serde(default)]
     pub threads: usize,
@@ -128,6 +133,7 @@ impl ServerConfig {
             limits: LimitsConfig::default(),
             tls: None,
             access_log: false,
+            traces: None,
             threads: 0,
             spin_microseconds: spin_microseconds(),
             body_limit: body_limit(),

@@ -29,7 +29,7 @@ pub(super) async fn answer(
     let request = decoded(message, "ModelInferRequest")?;
     let (response, scored) = infer(desk, caller, headers, request).await?;
     let mut answer = frame::answer(&response)?;
-    desk.delivered(&scored);
+    desk.delivered(caller, &scored);
     prediction_id::stamp(answer.headers_mut(), scored.prediction_id);
     Ok(answer)
 }
@@ -66,7 +66,7 @@ pub(super) async fn infer(
         arrived: Some(arrived),
         ..caller.request(batch)
     };
-    let response = desk.score(&endpoint, asked).await?;
+    let response = desk.score(caller, &endpoint, asked).await?;
     Ok((encode(&endpoint, request.id, &outputs, is_raw, &response), response))
 }
 

@@ -36,11 +36,22 @@ use crate::generated::DESCRIPTORS;
 use crate::generated::inference::grpc_inference_service_server::GrpcInferenceServiceServer;
 use crate::generated::tidegate_v1::tidegate_server::TidegateServer;
 use crate::plane::{Desk, Plane};
+use crate::traces::Span;
 use service::Service;
 
 /// Whether the request is for this transport.
 pub(crate) fn speaks(headers: &HeaderMap) -> bool {
     headers.get(CONTENT_TYPE).is_some_and(|media| media.as_bytes().starts_with(b"application/grpc"))
+}
+
+/// Whether anything answers at that path.
+pub(crate) fn answers(path: &str) -> bool {
+    methods::right(path).is_some()
+}
+
+/// The whole answer of a failed request; `asked` are the request's headers.
+pub(crate) fn failed(fault: &Fault, asked: &HeaderMap) -> Response<Answer> {
+    status::failed(fault, asked)
 }
 
 /// The services of the gRPC library, made once per thread.
@@ -97,11 +108,12 @@ pub(crate) async fn answer(
     desk: &Rc<Desk>,
     services: &Services,
     request: Request<Incoming>,
+    span: Option<&Arc<Span>>,
 ) -> Response<Answer> {
     let path = request.uri().path();
     let known = methods::right(path);
     // Who may see nothing is not told what there is.
-    let admitted = admission::admit(desk, request.headers(), known.unwrap_or(Right::Look));
+    let admitted = admission::admit(desk, request.headers(), known.unwrap_or(Right::Look), span);
     let caller = match (admitted, known) {
         (Ok(caller), Some(_)) => caller,
         (Ok(_), None) => return status::failed(&methods::unknown(path), request.headers()),

@@ -48,7 +48,7 @@ pub(super) async fn answer(
         arrived: Some(arrived),
         ..caller.request(batch)
     };
-    let scored = desk.score(&endpoint, asked).await?;
+    let scored = desk.score(caller, &endpoint, asked).await?;
     let response = wire::ScoreResponse {
         prediction_id: scored.prediction_id.to_string(),
         endpoint: endpoint.name.clone(),
@@ -64,7 +64,7 @@ pub(super) async fn answer(
         decisions: decisions(&endpoint, &scored.outputs),
     };
     let mut answer = frame::answer(&response)?;
-    desk.delivered(&scored);
+    desk.delivered(caller, &scored);
     prediction_id::stamp(answer.headers_mut(), scored.prediction_id);
     Ok(answer)
 }

@@ -3,14 +3,17 @@
 //! The next request is read when the client has taken the answer before it, so that a client that does not read holds
 //! one answer and no more. What is wrong with a request is said in its answer; what is wrong with the stream ends it.
 
+use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
 
 use bytes::{Bytes, BytesMut};
+use futures_util::FutureExt as _;
 use futures_util::stream::unfold;
 use http::{HeaderMap, Response};
 use http_body_util::BodyExt as _;
 use hyper::body::{Frame, Incoming};
 use tidegate_engine::ScoreResponse;
+use tonic::Code;
 
 use super::frame::Coding;
 use super::{decoded, frame, infer, speaks_protobuf, status};
@@ -36,13 +39,28 @@ pub(super) fn answer(
     let session = Session { desk: Rc::clone(desk), caller, headers, body, coding, read: BytesMut::new() };
     let pieces = unfold(Some(session), |session| async move {
         let mut session = session?;
-        Some(match session.next().await {
+        // What panics here is past the guard of the whole request.
+        let next = AssertUnwindSafe(session.next()).catch_unwind().await;
+        Some(match next.unwrap_or_else(|_| Err(Fault::panicked())) {
             Ok(Some(answer)) => (Frame::data(answer), Some(session)),
-            Ok(None) => (Frame::trailers(frame::good()), None),
-            Err(fault) => (Frame::trailers(status::trailers(&fault, &session.headers)), None),
+            Ok(None) => {
+                ended(&session.caller, Code::Ok);
+                (Frame::trailers(frame::good()), None)
+            }
+            Err(fault) => {
+                ended(&session.caller, fault.kind.codes().grpc);
+                (Frame::trailers(status::trailers(&fault, &session.headers)), None)
+            }
         })
     });
     frame::streamed(Answer::Pieces(Box::pin(pieces)))
+}
+
+/// Notes in the trace how the call, or one message in it, went.
+fn ended(caller: &Caller, code: Code) {
+    if let Some(span) = &caller.span {
+        span.ended(code);
+    }
 }
 
 struct Session {
@@ -67,34 +85,41 @@ impl Session {
             message = self.message() => message?,
         };
         let Some(message) = message else { return Ok(None) };
-        let (response, scored) = self.score(message).await;
+        let span = self.caller.span.as_ref().map(|span| span.message());
+        let caller = Caller { deadline: self.caller.deadline.again(), span, ..self.caller.clone() };
+        let (response, scored) = self.score(&caller, message).await;
         let framed = frame::framed(&response)?;
         if let Some(scored) = scored {
-            self.desk.delivered(&scored);
+            self.desk.delivered(&caller, &scored);
         }
         Ok(Some(framed))
     }
 
-    async fn score(&self, message: Bytes) -> (ModelStreamInferResponse, Option<ScoreResponse>) {
+    async fn score(
+        &self,
+        caller: &Caller,
+        message: Bytes,
+    ) -> (ModelStreamInferResponse, Option<ScoreResponse>) {
         let request: ModelInferRequest = match decoded(message, "ModelInferRequest") {
             Ok(request) => request,
-            Err(fault) => return (self.refused(&fault, ModelInferResponse::default()), None),
+            Err(fault) => return (self.refused(caller, &fault, ModelInferResponse::default()), None),
         };
         let (name, id) = (request.model_name.clone(), request.id.clone());
-        let caller = Caller { deadline: self.caller.deadline.again(), ..self.caller.clone() };
-        match infer::infer(&self.desk, &caller, &self.headers, request).await {
+        match infer::infer(&self.desk, caller, &self.headers, request).await {
             Ok((response, scored)) => {
+                ended(caller, Code::Ok);
                 let infer_response = Some(response);
                 (ModelStreamInferResponse { error_message: String::new(), infer_response }, Some(scored))
             }
             Err(fault) => {
                 let which = ModelInferResponse { model_name: name, id, ..ModelInferResponse::default() };
-                (self.refused(&fault, which), None)
+                (self.refused(caller, &fault, which), None)
             }
         }
     }
 
-    fn refused(&self, fault: &Fault, which: ModelInferResponse) -> ModelStreamInferResponse {
+    fn refused(&self, caller: &Caller, fault: &Fault, which: ModelInferResponse) -> ModelStreamInferResponse {
+        ended(caller, fault.kind.codes().grpc);
         let status = status::status(fault, &self.headers);
         ModelStreamInferResponse { error_message: status.message().to_owned(), infer_response: Some(which) }
     }

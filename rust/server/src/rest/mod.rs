@@ -19,6 +19,7 @@ mod route;
 mod rows;
 mod score;
 mod table;
+mod template;
 mod tensor_json;
 mod tokens;
 
@@ -40,13 +41,18 @@ use crate::body::{self, Answer};
 use crate::fault::Fault;
 use crate::plane::{Desk, Plane};
 use crate::statistics::{self, ModelStatistics};
+use crate::traces::Span;
 use crate::{arrow, configuration, http_answer, prediction_id, repository};
 use coding::Coding;
 use media::Media;
 use route::{Call, NoCall};
 
 /// Answers one request, whatever it is.
-pub(crate) async fn answer(desk: &Desk, request: Request<Incoming>) -> Response<Answer> {
+pub(crate) async fn answer(
+    desk: &Desk,
+    request: Request<Incoming>,
+    span: Option<&Arc<Span>>,
+) -> Response<Answer> {
     let (parts, body) = request.into_parts();
     let path = parts.uri.path();
     if parts.version == Version::HTTP_11 && parts.headers.get_all(HOST).into_iter().count() != 1 {
@@ -70,7 +76,10 @@ pub(crate) async fn answer(desk: &Desk, request: Request<Incoming>) -> Response<
             return http_answer::failed(&fault, &parts.headers, Some(verb));
         }
     };
-    let answered = dispatch(desk, &parts, call, body).await;
+    if let Some(span) = span {
+        span.route(call.template());
+    }
+    let answered = dispatch(desk, &parts, call, body, span).await;
     let response = answered.unwrap_or_else(|fault| http_answer::failed(&fault, &parts.headers, None));
     coding::pack(Coding::asked(&parts.headers), response)
 }
@@ -107,9 +116,10 @@ async fn dispatch(
     parts: &Parts,
     call: Call<'_>,
     body: Incoming,
+    span: Option<&Arc<Span>>,
 ) -> Result<Response<Answer>, Fault> {
     let plane = &desk.plane;
-    let caller = admission::admit(desk, &parts.headers, call.right())?;
+    let caller = admission::admit(desk, &parts.headers, call.right(), span)?;
     match call {
         Call::Live => http_answer::json(&Live { live: true }),
         Call::Ready => {
@@ -192,9 +202,9 @@ async fn infer(
         version: (!version.is_empty()).then(|| version.to_owned()),
         ..asked.request(caller, parts, endpoint, arrived)
     };
-    let response = desk.score(endpoint, request).await?;
+    let response = desk.score(caller, endpoint, request).await?;
     let mut answer = infer_response::encode(endpoint, id.as_deref(), &outputs, &response)?;
-    desk.delivered(&response);
+    desk.delivered(caller, &response);
     prediction_id::stamp(answer.headers_mut(), response.prediction_id);
     Ok(answer)
 }
@@ -214,14 +224,14 @@ async fn score(
         Media::Json | Media::Csv => score::decode(&endpoint.contract, body)?,
     };
     let (rows, id) = (asked.batch.rows, asked.id.clone());
-    let response = desk.score(endpoint, asked.request(caller, parts, endpoint, arrived)).await?;
+    let response = desk.score(caller, endpoint, asked.request(caller, parts, endpoint, arrived)).await?;
     let mut answer = if media == Media::Arrow || media::asks_arrow(&parts.headers) {
         let media = HeaderValue::from_static(arrow::MEDIA);
         http_answer::bytes(arrow::encode(endpoint, id.as_deref(), &response)?, media)
     } else {
         score::encode(endpoint, id.as_deref(), rows, &response)?
     };
-    desk.delivered(&response);
+    desk.delivered(caller, &response);
     prediction_id::stamp(answer.headers_mut(), response.prediction_id);
     Ok(answer)
 }
@@ -240,9 +250,9 @@ async fn invocations(
         Media::Csv => csv::read(&endpoint.contract, body)?.into(),
         Media::Json | Media::Arrow => mlflow::decode(&endpoint.contract, body)?,
     };
-    let response = desk.score(endpoint, asked.request(caller, parts, endpoint, arrived)).await?;
+    let response = desk.score(caller, endpoint, asked.request(caller, parts, endpoint, arrived)).await?;
     let mut answer = mlflow::encode(endpoint, &response)?;
-    desk.delivered(&response);
+    desk.delivered(caller, &response);
     prediction_id::stamp(answer.headers_mut(), response.prediction_id);
     Ok(answer)
 }

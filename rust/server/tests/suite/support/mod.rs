@@ -1,5 +1,6 @@
 //! What the tests share: fake models, a home, a running server, clients.
 
+pub(crate) mod collector;
 pub(crate) mod control;
 pub(crate) mod grpc_call;
 pub(crate) mod home;

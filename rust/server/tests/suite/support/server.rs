@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use tidegate_engine::{Engine, EngineConfig, SystemClock};
+use tidegate_engine::{Clock, Engine, EngineConfig, SystemClock};
 use tidegate_server::{Addresses, Report, Server, ServerConfig, Stopper, stop};
 
 use super::http;
@@ -29,6 +29,20 @@ impl Running {
         change: impl FnOnce(&mut ServerConfig),
         change_engine: impl FnOnce(&mut EngineConfig),
     ) -> Self {
+        Self::start_whole(home, change, change_engine, Arc::new(SystemClock)).await
+    }
+
+    /// The same, with a clock of the test's.
+    pub(crate) async fn start_at(home: &std::path::Path, clock: Arc<dyn Clock>) -> Self {
+        Self::start_whole(home, |_| {}, |_| {}, clock).await
+    }
+
+    async fn start_whole(
+        home: &std::path::Path,
+        change: impl FnOnce(&mut ServerConfig),
+        change_engine: impl FnOnce(&mut EngineConfig),
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         let mut config = ServerConfig::new(home);
         config.listen = "127.0.0.1:0".into();
         config.admin = "127.0.0.1:0".into();
@@ -37,7 +51,7 @@ impl Running {
         let (loader, gate) = FakeLoader::new();
         let mut settings = EngineConfig::new(home, config.workers());
         change_engine(&mut settings);
-        let engine = Engine::start(settings, loader, Arc::new(SystemClock)).unwrap();
+        let engine = Engine::start(settings, loader, clock).unwrap();
         let server = Server::bind(config, Arc::clone(&engine)).unwrap();
         let addresses = server.addresses();
         let (stopper, stop) = stop();
