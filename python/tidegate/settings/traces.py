@@ -25,7 +25,7 @@ class TraceSettings(Section):
         default=1.0,
         ge=0,
         le=1,
-        description="share of the requests without a traceparent that are traced; a parent decides for its own",
+        description="share of the requests without a traceparent that are traced; a parent decides",
     )
     service_name: str | None = Field(
         default=None, min_length=1, description="service.name of the spans; OTEL_SERVICE_NAME, else tidegate"
