@@ -43,8 +43,11 @@ def collector() -> Iterator[Collector]:
 def traced(home: Path, **settings: object) -> Path:
     """The home with settings of traces."""
     lines = [f"{name} = {json.dumps(value)}" for name, value in settings.items()]
-    with (home / "tidegate.toml").open("a") as file:
-        file.write("\n[traces]\ninterval_milliseconds = 20\n" + "\n".join(lines) + "\n")
+    path = home / "tidegate.toml"
+    template = path.read_text()
+    section = "\n".join(["[traces]", "interval_milliseconds = 20", *lines, ""])
+    assert template.count("[traces]\n") == 1
+    path.write_text(template.replace("[traces]\n", section))
     return home
 
 

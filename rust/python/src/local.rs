@@ -67,6 +67,7 @@ impl Engine {
         id: Option<String>,
         headers: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Prediction> {
+        forked::check(py)?;
         let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
         let open = open.as_ref().ok_or_else(|| raise(py, &EngineError::Stopped))?;
         let endpoint = open.endpoint(endpoint).map_err(|error| raise(py, &error))?;
@@ -121,14 +122,15 @@ impl Engine {
     }
 
     /// Writes what is accepted and gives the home back; whether all of it was written.
-    fn close(&self, py: Python<'_>) -> bool {
-        py.detach(|| {
+    fn close(&self, py: Python<'_>) -> PyResult<bool> {
+        forked::check(py)?;
+        Ok(py.detach(|| {
             let taken = self.open.write().unwrap_or_else(PoisonError::into_inner).take();
             taken.is_none_or(|open| {
                 drop(open.workers);
                 open.engine.shutdown(FLUSH).complete
             })
-        })
+        }))
     }
 }
 
@@ -138,6 +140,7 @@ impl Engine {
         py: Python<'_>,
         call: impl FnOnce(&Open) -> Result<T, EngineError> + Send,
     ) -> PyResult<T> {
+        forked::check(py)?;
         detached(py, || {
             let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
             call(open.as_ref().ok_or(EngineError::Stopped)?)

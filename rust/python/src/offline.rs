@@ -70,6 +70,7 @@ impl OfflineScorer {
 
     /// Arrays by input name to arrays by output name.
     fn score<'py>(&self, py: Python<'py>, inputs: &Bound<'py, PyDict>) -> PyResult<Bound<'py, PyDict>> {
+        forked::check(py)?;
         let batch = batch(self.scorer.contract(), inputs)?;
         let outputs = detached(py, || self.scorer.score(&batch))?;
         let answer = PyDict::new(py);
