@@ -222,7 +222,7 @@ def test_the_template_is_the_defaults_and_names_every_setting(tmp_path: Path) ->
     lines = template().splitlines()
     for name in names:
         assert any(line.startswith(f"# {name} = ") for line in lines), name
-    assert len(names) == 58
+    assert len(names) == 59
     spoken = "\n".join(line.removeprefix("# ") if " = " in line else line for line in lines[3:])
     spoken = spoken.replace('\nendpoint = "..."', '\nendpoint = "http://127.0.0.1:4318"')
     assert load(write(tmp_path, spoken.replace('"..."', '"flights"'))).default_endpoint == "flights"

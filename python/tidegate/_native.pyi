@@ -358,6 +358,12 @@ class Counters:
         :raises InvalidInputError: when ``alpha`` is not between 0 and 1.
         """
 
+def endless_loop(onnx: bytes) -> str | None:
+    """The name of a ``Loop`` of more than 10,000 rounds, or of as many as the inputs say; None without one.
+
+    Rounds of loops within each other are multiplied. Bytes that are no model have no loop.
+    """
+
 def psi(reference: NDArray[np.uint64], live: NDArray[np.uint64], alpha: float = 0.05) -> _Psi:
     """Population stability index of counts per bin, with Jeffreys smoothing.
 

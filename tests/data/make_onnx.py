@@ -108,6 +108,36 @@ def positive() -> onnx.ModelProto:
     )
 
 
+def loops() -> onnx.ModelProto:
+    """Adds one to each row, as often as the largest row says: for ever, for a large one."""
+    one = helper.make_node("Constant", [], ["one"], value_float=1.0)
+    body = helper.make_graph(
+        [
+            helper.make_node("Identity", ["go"], ["on"]),
+            one,
+            helper.make_node("Add", ["before", "one"], ["after"]),
+        ],
+        "body",
+        [
+            helper.make_tensor_value_info("round", TensorProto.INT64, []),
+            helper.make_tensor_value_info("go", TensorProto.BOOL, []),
+            helper.make_tensor_value_info("before", TensorProto.FLOAT, [None, 1]),
+        ],
+        [
+            helper.make_tensor_value_info("on", TensorProto.BOOL, []),
+            helper.make_tensor_value_info("after", TensorProto.FLOAT, [None, 1]),
+        ],
+    )
+    nodes = [
+        helper.make_node("ReduceMax", ["x"], ["most"], keepdims=0),
+        helper.make_node("Cast", ["most"], ["rounds"], to=TensorProto.INT64),
+        helper.make_node("Loop", ["rounds", "", "x"], ["y"], name="as often as x", body=body),
+    ]
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [None, 1])
+    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, [None, 1])
+    return checked(helper.make_graph(nodes, "loops", [x], [y]))
+
+
 def fixed() -> onnx.ModelProto:
     """Takes exactly three rows."""
     x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [3, 2])
@@ -167,6 +197,7 @@ def main() -> None:
         "identity": identity(),
         "positive": positive(),
         "fixed": fixed(),
+        "loops": loops(),
         "zipmap": zipmap(),
     }.items():
         (HERE / f"{name}.onnx").write_bytes(model.SerializeToString())

@@ -138,8 +138,11 @@ def test_what_takes_too_long_is_ended(tmp_path: Path) -> None:
     )
     node = helper.make_node("Loop", ["trip", "true", "x"], ["y"], body=body)
     path = graph(tmp_path / "endless.onnx", [node], [trip, true])
+    refused = first_loading(loading(path))
+    assert (refused["ok"], refused["code"]) == (False, "LOOP_FORBIDDEN"), refused
+    assert "allow_loops = true" in refused["reason"]
     limits = Limits(address_space=GIB, cpu_seconds=1, wall_seconds=60)
-    found = first_loading(loading(path), limits)
+    found = first_loading(loading(path, allow_loops=True), limits)
     assert (found["ok"], found["code"]) == (False, "PROBE_TIMEOUT"), found
     assert "1 s of processor time while" in found["reason"]
 

@@ -115,6 +115,13 @@ def test_refuses_maps_with_the_way_out(tmp_path: Path) -> None:
         probed(tmp_path, "zipmap.onnx")
 
 
+def test_a_loop_that_the_inputs_bound_is_taken_where_the_setting_says_so(tmp_path: Path) -> None:
+    with pytest.raises(ModelRefusedError, match=r"the Loop 'as often as x' .* allow_loops = true"):
+        probed(tmp_path, "loops.onnx")
+    found = run_job(ProbeJob(onnx=DATA / "loops.onnx", allow_loops=True), tmp_path / "allowed")
+    assert found.signature.inputs[0].name == "x"
+
+
 def test_a_model_that_grows_is_stopped(tmp_path: Path) -> None:
     from onnx import TensorProto, helper
 

@@ -61,6 +61,7 @@ def register_file(opened: OpenHome, file: ModelFile, actor: str) -> dict[str, An
         reference=reference,
         columns=file.columns,
         threshold=file.threshold,
+        allow_loops=opened.settings.allow_loops,
     )
     try:
         found = run_job(job, folder)

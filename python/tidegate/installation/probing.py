@@ -61,6 +61,7 @@ def probe(opened: OpenHome, version: VersionInfo) -> LoadReport:
             contract=Contract.model_validate(manifest["contract"]),
             profile=artifact(manifest["profile"]) if manifest.get("profile") else None,
             golden=artifact(golden) if golden else None,
+            allow_loops=opened.settings.allow_loops,
         )
     )
     report = bound(version, found, opened.clock())
@@ -92,7 +93,7 @@ def shown(opened: OpenHome, version: VersionInfo) -> dict[str, Any] | None:
 def _fresh(opened: OpenHome, version: VersionInfo) -> bool:
     """Whether a good report is there of these bytes, this program and this runtime."""
     report = known(opened, version)
-    if report is None or not report.ok:
+    if report is None or not report.ok or (report.loops and not opened.settings.allow_loops):
         return False
     binding = _binding(version)
     return {name: getattr(report, name) for name in binding} == binding

@@ -170,6 +170,11 @@ class Settings(Section, BaseSettings):
     output_limit_bytes: int = Field(
         default=64 << 20, ge=1024, description="largest outputs of one run of a model"
     )
+    allow_loops: bool = Field(
+        default=False,
+        description="whether models are taken that loop for as long as their inputs say; "
+        "their runs are ended when nobody waits any more",
+    )
     drain_seconds: float = Field(
         default=20, ge=0, le=3600, description="time for open requests when stopping"
     )

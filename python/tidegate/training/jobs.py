@@ -55,6 +55,8 @@ class ProbeJob(Value):
     missing: str = ""
     """The string that stands for a missing value in BYTES inputs."""
     threshold: float = 0.5
+    allow_loops: bool = False
+    """Whether the model may loop for as long as its inputs say."""
     limits: Limits = Limits(address_space=4 * GIB, cpu_seconds=120, wall_seconds=180.0)
 
 

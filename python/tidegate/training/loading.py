@@ -40,6 +40,8 @@ class Loading(Value):
     profile: Path | None = None
     golden: Path | None = None
     """Rows and the answers that were recorded for them."""
+    allow_loops: bool = False
+    """Whether the model may loop for as long as its inputs say."""
 
 
 class LoadReport(Value):
@@ -55,12 +57,14 @@ class LoadReport(Value):
     ok: bool
     code: str | None = None
     """Of a refusal: ``PROBE_CRASHED``, ``PROBE_TIMEOUT``, ``PROBE_OOM``, ``NOT_DETERMINISTIC``,
-    ``SIGNATURE_DIFFERS``, ``GOLDEN_DIFFERS`` or ``LOAD_FAILED``."""
+    ``SIGNATURE_DIFFERS``, ``GOLDEN_DIFFERS``, ``LOOP_FORBIDDEN`` or ``LOAD_FAILED``."""
     reason: str | None = None
     runs_on: str | None = None
     """The engine: ``trees`` or ``onnxruntime``."""
     why: str | None = None
     """Why that engine, in words."""
+    loops: bool | None = None
+    """Whether it loops for as long as its inputs say."""
     load_seconds: float | None = None
     memory_bytes: int | None = None
     """Resident memory that came with loading and running it."""
@@ -134,6 +138,7 @@ def _task(task: Loading, limits: Limits) -> bytes:
         "library": str(task.library.resolve()),
         "profile": None if task.profile is None else str(task.profile.resolve()),
         "golden": None if task.golden is None else str(task.golden.resolve()),
+        "allow_loops": task.allow_loops,
         "signature": task.signature.to_json(),
         "shapes": {spec.name: spec.shape for spec in task.contract.inputs},
         "address_space": limits.address_space,

@@ -20,9 +20,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tidegate._native import ReferenceProfile, Scorer
-from tidegate.errors import TidegateError
+from tidegate._native import ReferenceProfile, Scorer, endless_loop
+from tidegate.errors import ModelRefusedError, TidegateError
 from tidegate.training.confinement import confine, isolate, tight
+from tidegate.training.loops import refuse_loops
 
 Tensors = dict[str, NDArray[Any]]
 
@@ -93,6 +94,11 @@ def _look(task: dict[str, Any], *, network_namespace: bool) -> dict[str, Any]:
 def _loaded(onnx: bytes, task: dict[str, Any], resident: Callable[[], int]) -> dict[str, Any]:
     """The scorer, what runs it and why, how long it took."""
     say(stage="loading")
+    if not task["allow_loops"]:
+        try:
+            refuse_loops(onnx)
+        except ModelRefusedError as error:
+            raise Refused("LOOP_FORBIDDEN", str(error)) from error
     before, began = resident(), time.perf_counter()
     scorer = Scorer(onnx, task["library"])
     took = time.perf_counter() - began
@@ -101,6 +107,7 @@ def _loaded(onnx: bytes, task: dict[str, Any], resident: Callable[[], int]) -> d
         "scorer": scorer,
         "before": before,
         "load_seconds": round(took, 6),
+        "loops": endless_loop(onnx) is not None,
         "runs_on": getattr(scorer, "runs_on", "onnxruntime"),
         "why": getattr(scorer, "reason", "every graph runs there"),
     }

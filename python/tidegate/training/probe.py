@@ -13,6 +13,7 @@ from tidegate.training import graphs
 from tidegate.training.columns import feeds, read_table
 from tidegate.training.golden import ROWS, golden_run
 from tidegate.training.jobs import ProbeJob, ProbeResult, Report
+from tidegate.training.loops import refuse_loops
 from tidegate.training.profiles import reference_profile
 from tidegate.types import Contract, InputSpec, ScoreSpec, Signature, TensorSpec
 
@@ -34,7 +35,10 @@ def probe(job: ProbeJob, folder: Path, report: Report) -> ProbeResult:
 
     """
     report("loading", 0.0, job.onnx.name)
-    session = graphs.open_graph(job.onnx.read_bytes())
+    data = job.onnx.read_bytes()
+    if not job.allow_loops:
+        refuse_loops(data)
+    session = graphs.open_graph(data)
     signature = graphs.signature(session)
     report("reading", 0.2, job.reference.name if job.reference else "no reference")
     reference = read_table(job.reference) if job.reference else None

@@ -43,7 +43,7 @@ pub(crate) fn install(
     let endpoints = spec.endpoints.iter().map(|endpoint| installer.endpoint(spec.generation, endpoint));
     let endpoints = endpoints.collect::<Result<Vec<_>, _>>()?;
     for variant in endpoints.iter().flat_map(|endpoint: &Arc<Endpoint>| &endpoint.variants) {
-        variant.line.fix(variant.lane.as_ref());
+        variant.line.fix(variant.lane.as_ref(), variant.loaded.scorer.bounded());
     }
     let deployment = Deployment::new(spec.generation, spec.default_endpoint.as_deref(), endpoints);
     let replaced = shared.live.swap(Arc::new(deployment));

@@ -76,7 +76,7 @@ impl OfflineScorer {
         if !scoring::fits(batch, &self.endpoint.contract) {
             return Err(EngineError::Batch { endpoint: self.endpoint.name.clone() });
         }
-        scoring::run_whole(&self.endpoint, self.variant(), batch, usize::MAX, || Ok(()))
+        scoring::run_whole(&self.endpoint, self.variant(), batch, usize::MAX, None, || Ok(()))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
-use tidegate_model::{Batch, Contract, Tensor};
+use tidegate_model::{Batch, Contract, ScoreError, Stop, Tensor};
 
 use crate::EngineError;
 use crate::lanes::MOST_ROWS;
@@ -27,7 +27,7 @@ pub(crate) fn score(
     output_limit: usize,
 ) -> Result<Scored, EngineError> {
     let batch = &request.batch;
-    let scored = run_whole(&request.endpoint, variant, batch, output_limit, || Ok(()));
+    let scored = run_whole(&request.endpoint, variant, batch, output_limit, None, || Ok(()));
     let ended = Instant::now();
     let arrived = arrived.unwrap_or(began);
     let outputs = scored.inspect_err(|_| variant.meter.failed(thread, ended - arrived))?;
@@ -53,12 +53,13 @@ pub(crate) fn count(thread: usize, request: &Request, variant: &Variant, outputs
 }
 
 /// Runs the model over a batch of any size: in parts, where a model is given no more rows at once. `go_on` is asked
-/// before each part but the first.
+/// before each part but the first; `stop` ends a part that runs, where the scorer can.
 pub(crate) fn run_whole(
     endpoint: &Endpoint,
     variant: &Variant,
     batch: &Batch,
     output_limit: usize,
+    stop: Option<&Stop>,
     go_on: impl Fn() -> Result<(), EngineError>,
 ) -> Result<Vec<Tensor>, EngineError> {
     let inputs: Option<Vec<&Tensor>> =
@@ -66,7 +67,7 @@ pub(crate) fn run_whole(
     let wrong = || EngineError::Batch { endpoint: endpoint.name.clone() };
     let inputs = inputs.ok_or_else(wrong)?;
     if batch.rows <= MOST_ROWS {
-        return run(endpoint, variant, batch.rows, &inputs, output_limit);
+        return run(endpoint, variant, batch.rows, &inputs, output_limit, stop);
     }
     let mut parts: Vec<Vec<Tensor>> = Vec::with_capacity(batch.rows.div_ceil(MOST_ROWS));
     let mut left = output_limit;
@@ -77,7 +78,7 @@ pub(crate) fn run_whole(
         let end = batch.rows.min(start + MOST_ROWS);
         let part: Option<Vec<Tensor>> = inputs.iter().map(|input| input.rows(start..end)).collect();
         let part = part.ok_or_else(wrong)?;
-        let outputs = run(endpoint, variant, end - start, &part.iter().collect::<Vec<_>>(), left)?;
+        let outputs = run(endpoint, variant, end - start, &part.iter().collect::<Vec<_>>(), left, stop)?;
         left = left.saturating_sub(bytes(&outputs));
         parts.push(outputs);
     }
@@ -98,12 +99,23 @@ pub(crate) fn run(
     rows: usize,
     inputs: &[&Tensor],
     output_limit: usize,
+    stop: Option<&Stop>,
 ) -> Result<Vec<Tensor>, EngineError> {
     let names = || (endpoint.name.clone(), variant.version.to_string());
-    let outputs = match catch_unwind(AssertUnwindSafe(|| variant.loaded.scorer.score(rows, inputs))) {
+    let model = &variant.loaded.scorer;
+    let score = || match stop {
+        None => model.score(rows, inputs),
+        Some(stop) => model.score_until(rows, inputs, stop),
+    };
+    let outputs = match catch_unwind(AssertUnwindSafe(score)) {
         Ok(scored) => scored.map_err(|source| {
             let (endpoint, version) = names();
-            EngineError::Model { endpoint, version, source }
+            match source {
+                ScoreError::Stopped => EngineError::Expired { endpoint, version },
+                ScoreError::Mismatch(_) | ScoreError::Run(_) => {
+                    EngineError::Model { endpoint, version, source }
+                }
+            }
         })?,
         Err(_panic) => {
             let (endpoint, version) = names();

@@ -99,6 +99,7 @@ impl Shadow {
                         variant,
                         &request.batch,
                         self.shared.config.output_limit,
+                        None,
                         || Ok(()),
                     ),
                 )

@@ -104,6 +104,8 @@ pub struct LaneStatus {
     pub rejected: u64,
     /// Runs that did not end in time.
     pub stuck: u64,
+    /// Runs that were ended because nobody waited for them any more.
+    pub stopped: u64,
     /// Whether nothing more is sent there, because too many runs did not end.
     pub quarantined: bool,
     /// Whether it is left alone for a while, because it kept failing.

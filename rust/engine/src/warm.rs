@@ -8,7 +8,7 @@ use crate::{InstallError, scoring};
 pub(crate) fn warm(endpoint: &Endpoint, output_limit: usize) -> Result<(), InstallError> {
     let batch = rows(&endpoint.contract, None, 1);
     for variant in &endpoint.variants {
-        let first = scoring::run_whole(endpoint, variant, &batch, output_limit, || Ok(()));
+        let first = scoring::run_whole(endpoint, variant, &batch, output_limit, None, || Ok(()));
         first.map_err(|error| InstallError::Warm {
             endpoint: endpoint.name.clone(),
             version: variant.version.to_string(),

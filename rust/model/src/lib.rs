@@ -8,6 +8,7 @@ mod datatype;
 mod rows;
 mod scorer;
 mod signature;
+mod stop;
 mod tensor;
 
 pub use batch::{Batch, BatchBuilder, InputError};
@@ -15,4 +16,5 @@ pub use contract::{ContextRole, ContextSpec, Contract, ContractError, InputSpec,
 pub use datatype::DataType;
 pub use scorer::{ScoreError, Scorer};
 pub use signature::{Signature, TensorSpec};
+pub use stop::Stop;
 pub use tensor::{BytesColumn, Shape, Tensor, TensorData};

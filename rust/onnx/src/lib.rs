@@ -6,11 +6,13 @@
 mod error;
 mod ffi;
 mod format;
+mod loops;
 mod runtime;
 mod scorer;
 mod shape;
 mod signature;
 
 pub use error::OnnxError;
+pub use loops::endless_loop;
 pub use runtime::Runtime;
 pub use scorer::OnnxScorer;

@@ -1,16 +1,17 @@
 //! A model in ONNX Runtime, behind the `Scorer` trait.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 use ort::logging::LogLevel;
-use ort::session::Session;
+use ort::session::{RunOptions, Session};
 use sha2::{Digest as _, Sha256};
 use smallvec::SmallVec;
-use tidegate_model::{ScoreError, Scorer, Signature, Tensor, TensorSpec};
+use tidegate_model::{ScoreError, Scorer, Signature, Stop, Tensor, TensorSpec};
 
 use crate::ffi::{Graph, Value, marks};
 use crate::shape::{dimensions, signed, zeros};
-use crate::{OnnxError, Runtime, format, signature};
+use crate::{OnnxError, Runtime, endless_loop, format, signature};
 
 /// A model loaded into ONNX Runtime: any number of threads score on it at once, each on its own core.
 pub struct OnnxScorer {
@@ -18,6 +19,8 @@ pub struct OnnxScorer {
     signature: Signature,
     /// Per output, whether its shape is known from the number of rows, so that it is written in place.
     known: Vec<bool>,
+    /// Whether no loop of it goes on for as long as its inputs say.
+    bounded: bool,
 }
 
 impl OnnxScorer {
@@ -37,7 +40,7 @@ impl OnnxScorer {
         let graph =
             Graph::new(session, &signature, mark).map_err(|error| OnnxError::Refused(error.into()))?;
         let known = vec![false; signature.outputs.len()];
-        let mut scorer = Self { graph, signature, known };
+        let mut scorer = Self { graph, signature, known, bounded: endless_loop(onnx).is_none() };
         scorer.observe_shapes();
         drop(loading);
         Ok(scorer)
@@ -73,6 +76,30 @@ impl Scorer for OnnxScorer {
     }
 
     fn score(&self, rows: usize, inputs: &[&Tensor]) -> Result<Vec<Tensor>, ScoreError> {
+        self.run(rows, inputs, None)
+    }
+
+    fn score_until(&self, rows: usize, inputs: &[&Tensor], stop: &Stop) -> Result<Vec<Tensor>, ScoreError> {
+        let options = Arc::new(RunOptions::new().map_err(failed)?);
+        let ends = Arc::clone(&options);
+        // It fails for a null pointer alone.
+        let end = move || drop(ends.terminate());
+        let scored = stop.during(end, || self.run(rows, inputs, Some(&options)));
+        scored.map_err(|error| if stop.stopped() { ScoreError::Stopped } else { error })
+    }
+
+    fn bounded(&self) -> bool {
+        self.bounded
+    }
+}
+
+impl OnnxScorer {
+    fn run(
+        &self,
+        rows: usize,
+        inputs: &[&Tensor],
+        options: Option<&RunOptions>,
+    ) -> Result<Vec<Tensor>, ScoreError> {
         let specs = &self.signature.inputs;
         if inputs.len() != specs.len() {
             let text = format!("expected {} inputs, got {}", specs.len(), inputs.len());
@@ -90,8 +117,8 @@ impl Scorer for OnnxScorer {
         let outputs = self.signature.outputs.iter().zip(&self.known);
         let targets = outputs.map(|(spec, known)| known.then(|| zeros(spec, rows))).collect();
         // Where values decide about a shape, writing in place fails; then ONNX Runtime allocates.
-        let run = self.graph.run(&values, targets);
-        run.or_else(|_| self.graph.run(&values, vec![None; self.known.len()])).map_err(failed)
+        let run = self.graph.run(&values, targets, options);
+        run.or_else(|_| self.graph.run(&values, vec![None; self.known.len()], options)).map_err(failed)
     }
 }
 

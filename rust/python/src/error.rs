@@ -69,6 +69,7 @@ impl Fault for ScoreError {
         match self {
             Self::Mismatch(_) => "InvalidInputError",
             Self::Run(_) => "InternalError",
+            Self::Stopped => "UnavailableError",
         }
     }
 }

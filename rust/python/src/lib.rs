@@ -47,7 +47,7 @@ mod _native {
     #[pymodule_export]
     use crate::recovery::recover;
     #[pymodule_export]
-    use crate::scorer::Scorer;
+    use crate::scorer::{Scorer, endless_loop};
     #[pymodule_export]
     use crate::serve::serve;
     #[pymodule_export]

@@ -15,6 +15,12 @@ use crate::forked;
 use crate::gil::detached;
 use crate::loader::{Kernel, ModelLoader};
 
+/// The name of a loop that no constant bounds, if the model has one.
+#[pyfunction]
+pub(crate) fn endless_loop(py: Python<'_>, onnx: &[u8]) -> Option<String> {
+    py.detach(|| tidegate_onnx::endless_loop(onnx))
+}
+
 /// A loaded ONNX model.
 #[pyclass(frozen, module = "tidegate._native")]
 pub(crate) struct Scorer {

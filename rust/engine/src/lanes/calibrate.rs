@@ -51,6 +51,9 @@ struct Trial<'a> {
 /// Measures a variant that has been warmed. Takes 50 ms and one run at most.
 pub(crate) fn calibrate(endpoint: &Endpoint, variant: &Variant) -> Result<Calibration, EngineError> {
     let began = Instant::now();
+    if !variant.loaded.scorer.bounded() {
+        return bounded_by_nothing(endpoint, variant);
+    }
     let trial = Trial { endpoint, variant, end: began + BUDGET };
     let zeros = |rows| reference::rows(&endpoint.contract, None, rows);
     let one = trial.slowest(&zeros(1))?;
@@ -84,6 +87,14 @@ pub(crate) fn calibrate(endpoint: &Endpoint, variant: &Variant) -> Result<Calibr
     })
 }
 
+/// A model that a row may keep busy for ever: on lanes, where a run can be ended, and no caller's row beside another's.
+fn bounded_by_nothing(endpoint: &Endpoint, variant: &Variant) -> Result<Calibration, EngineError> {
+    let trial = Trial { endpoint, variant, end: Instant::now() };
+    let one = trial.time(&reference::rows(&endpoint.contract, None, 1))?;
+    let (mode, row_ns) = (LaneMode::Lane, nanoseconds(one));
+    Ok(Calibration { mode, batch: 1, one, row_ns, ulps: None, reason: "loops for as long as its rows say" })
+}
+
 /// The largest batch whose rows cost at most a tenth more than the cheapest, and that takes not too long.
 fn best(times: &[(usize, Duration)]) -> usize {
     let per_row = |&(rows, time): &(usize, Duration)| time.as_nanos() as f64 / rows as f64;
@@ -100,7 +111,7 @@ impl Trial<'_> {
     }
 
     fn run(&self, batch: &Batch) -> Result<Vec<Tensor>, EngineError> {
-        scoring::run_whole(self.endpoint, self.variant, batch, usize::MAX, || Ok(()))
+        scoring::run_whole(self.endpoint, self.variant, batch, usize::MAX, None, || Ok(()))
     }
 
     fn over(&self) -> bool {

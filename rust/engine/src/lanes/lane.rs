@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::thread::Builder;
 use std::time::{Duration, Instant};
 
-use tidegate_model::Tensor;
+use tidegate_model::{Stop, Tensor};
 
 use super::pending::Slot;
 use super::pool::Ticket;
@@ -38,9 +38,10 @@ pub(crate) fn start(shared: &Arc<Shared>, lane: usize) -> Result<(), EngineError
     })
 }
 
-/// Gives up runs that take too long, and puts other threads on their lanes, until the lanes end.
+/// Ends runs that nobody waits for, gives up those that take too long all the same, and puts other threads on their lanes, until the lanes end.
 pub(crate) fn watch(shared: &Arc<Shared>) {
     while shared.pool.watch(shared.clock.at(Instant::now())) {
+        shared.pool.stop_unwanted(shared.clock.at(Instant::now()));
         for lane in shared.pool.give_up(shared.clock.at(Instant::now())) {
             if let Err(error) = start(shared, lane) {
                 tracing::error!(lane, %error, "a lane has no thread any more");
@@ -53,7 +54,7 @@ pub(crate) fn watch(shared: &Arc<Shared>) {
 fn score(shared: &Arc<Shared>, mut ticket: Ticket) {
     while let Some(work) = shared.pool.next(ticket, || shared.clock.at(Instant::now())) {
         let began = Instant::now();
-        let ran = catch_unwind(AssertUnwindSafe(|| run(shared, &work.run, began)));
+        let ran = catch_unwind(AssertUnwindSafe(|| run(shared, &work, began)));
         if shared.pool.finish(ticket, &work.line, work.run.len(), began.elapsed()) {
             let slots: Vec<Arc<Slot>> = work.run.iter().map(|job| Arc::clone(&job.slot)).collect();
             let answered =
@@ -75,15 +76,16 @@ fn score(shared: &Arc<Shared>, mut ticket: Ticket) {
 }
 
 /// Runs the model. Where one of several requests fails, each is scored alone: a bad row is its sender's alone.
-fn run(shared: &Shared, jobs: &[Job], began: Instant) -> Ran {
+fn run(shared: &Shared, work: &Work, began: Instant) -> Ran {
+    let (jobs, stop) = (&work.run[..], &*work.stop);
     let rows = jobs.iter().map(|job| job.request.batch.rows).sum();
-    let together = (jobs.len() > 1).then(|| joined(shared, jobs, rows)).flatten();
-    let outputs = together.unwrap_or_else(|| jobs.iter().map(|job| alone(shared, job)).collect());
+    let together = (jobs.len() > 1).then(|| joined(shared, jobs, rows, stop)).flatten();
+    let outputs = together.unwrap_or_else(|| jobs.iter().map(|job| alone(shared, job, stop)).collect());
     Ran { outputs, rows, began, ended: Instant::now() }
 }
 
 /// All requests as one batch; `None` when that failed.
-fn joined(shared: &Shared, jobs: &[Job], rows: usize) -> Option<Vec<Outputs>> {
+fn joined(shared: &Shared, jobs: &[Job], rows: usize, stop: &Stop) -> Option<Vec<Outputs>> {
     let first = jobs.first()?;
     let inputs: Vec<Tensor> = first
         .variant
@@ -98,7 +100,8 @@ fn joined(shared: &Shared, jobs: &[Job], rows: usize) -> Option<Vec<Outputs>> {
         .collect::<Option<_>>()?;
     let inputs: Vec<&Tensor> = inputs.iter().collect();
     let endpoint = &first.request.endpoint;
-    let outputs = scoring::run(endpoint, &first.variant, rows, &inputs, shared.config.output_limit).ok()?;
+    let limit = shared.config.output_limit;
+    let outputs = scoring::run(endpoint, &first.variant, rows, &inputs, limit, Some(stop)).ok()?;
     let mut start = 0;
     let parts = jobs.iter().map(|job| {
         let end = start + job.request.batch.rows;
@@ -110,13 +113,14 @@ fn joined(shared: &Shared, jobs: &[Job], rows: usize) -> Option<Vec<Outputs>> {
 }
 
 /// One request. Between parts of a large one it looks whether anybody waits.
-fn alone(shared: &Shared, job: &Job) -> Outputs {
+fn alone(shared: &Shared, job: &Job, stop: &Stop) -> Outputs {
     let wanted = || {
         let late = job.deadline.is_some_and(|deadline| deadline <= shared.clock.at(Instant::now()));
         if late || job.slot.gone() { Err(job.slot.expired()) } else { Ok(()) }
     };
     let Job { request, variant, .. } = job;
-    scoring::run_whole(&request.endpoint, variant, &request.batch, shared.config.output_limit, wanted)
+    let limit = shared.config.output_limit;
+    scoring::run_whole(&request.endpoint, variant, &request.batch, limit, Some(stop), wanted)
 }
 
 /// Counts, logs and answers.

@@ -40,6 +40,8 @@ pub(crate) struct Line {
     row_ns: AtomicU64,
     heat: AtomicU32,
     quarantined: AtomicBool,
+    /// Whether the rows of a run bound its time.
+    bounded: AtomicBool,
     /// Requests in the queue that nobody waits for.
     pub(crate) gone: AtomicUsize,
     /// The queue's length and bound, for those who only look.
@@ -60,6 +62,7 @@ impl Default for Line {
             row_ns: AtomicU64::new(0),
             heat: AtomicU32::new(0),
             quarantined: AtomicBool::new(false),
+            bounded: AtomicBool::new(true),
             gone: AtomicUsize::new(0),
             waiting: AtomicUsize::new(0),
             bound: AtomicUsize::new(usize::MAX),
@@ -68,11 +71,12 @@ impl Default for Line {
 }
 
 impl Line {
-    /// Runs the variant as it was calibrated, or as the deployment says.
-    pub(crate) fn fix(&self, spec: Option<&LaneSpec>) {
+    /// Runs the variant as it was calibrated, or as the deployment says. What is not `bounded` must be on lanes.
+    pub(crate) fn fix(&self, spec: Option<&LaneSpec>, bounded: bool) {
         let measured = self.calibration.get();
         let spec = spec.copied().unwrap_or_default();
         let on_lanes = match spec.mode {
+            _ if !bounded => true,
             Some(mode) => mode == LaneMode::Lane,
             None => measured.is_some_and(|measured| measured.mode == LaneMode::Lane),
         };
@@ -84,6 +88,7 @@ impl Line {
             lock(&self.queue).expect(measured.one);
         }
         self.heat.store(0, Relaxed);
+        self.bounded.store(bounded, Relaxed);
         self.on_lanes.store(on_lanes, Relaxed);
     }
 
@@ -112,6 +117,10 @@ impl Line {
 
     pub(crate) fn delay(&self) -> Duration {
         Duration::from_micros(self.delay_us.load(Relaxed))
+    }
+
+    pub(crate) fn bounded(&self) -> bool {
+        self.bounded.load(Relaxed)
     }
 
     pub(crate) fn quarantined(&self) -> bool {
@@ -172,6 +181,7 @@ impl Line {
             cancelled: self.tally.cancelled.get(),
             rejected: self.tally.rejected.get(),
             stuck: self.tally.stuck.get(),
+            stopped: self.tally.stopped.get(),
             quarantined: self.quarantined(),
             breaker_open: self.breaker.is_open(),
             breaker_opened: self.breaker.opened(),
@@ -199,7 +209,7 @@ mod tests {
         line.ran_inline(slow);
         assert!(line.waits(1));
         // Until the next deployment.
-        line.fix(None);
+        line.fix(None, true);
         assert!(!line.waits(1));
     }
 }

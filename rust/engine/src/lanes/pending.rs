@@ -69,9 +69,7 @@ impl Pending {
     /// The caller's deadline has passed: takes the request back and says so. A run that has begun goes on for nobody.
     #[must_use]
     pub fn expire(self) -> EngineError {
-        let tally = &self.0.variant.line.tally;
-        let count = if self.0.leave() { &tally.expired } else { &tally.late };
-        count.one();
+        self.0.expire();
         self.0.expired()
     }
 
@@ -101,7 +99,7 @@ impl Future for Pending {
 
 impl Drop for Pending {
     fn drop(&mut self) {
-        if self.0.leave() {
+        if self.0.leave() == WAITING {
             self.0.variant.line.tally.cancelled.one();
         }
     }
@@ -128,13 +126,23 @@ impl Slot {
         self.stage.load(Ordering::Acquire) == GONE
     }
 
-    /// The caller goes; whether no lane had the request yet.
-    fn leave(&self) -> bool {
+    /// The caller's deadline has passed; counted once, whoever sees it first.
+    pub(crate) fn expire(&self) {
+        let tally = &self.variant.line.tally;
+        match self.leave() {
+            WAITING => tally.expired.one(),
+            RUNNING => tally.late.one(),
+            _ => {}
+        }
+    }
+
+    /// The caller goes; the stage at which its request was.
+    fn leave(&self) -> u8 {
         let before = self.stage.swap(GONE, Ordering::AcqRel);
         if before == WAITING {
             self.variant.line.leave();
         }
-        before == WAITING
+        before
     }
 
     /// Gives the answer to the caller; a second one is dropped.

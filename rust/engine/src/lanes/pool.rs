@@ -4,6 +4,8 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use tidegate_model::Stop;
+
 use super::line::Line;
 use super::pending::Slot;
 use super::queue::Job;
@@ -16,6 +18,8 @@ use crate::status::LanesStatus;
 const DEBT: i64 = -50 * QUANTUM;
 /// However long a caller without a deadline would wait.
 const MOST_PATIENCE: Duration = Duration::from_secs(30);
+/// Time for a run to end that was told to.
+const GRACE: Duration = Duration::from_millis(50);
 /// A run is never given up before this.
 const PATIENCE: Duration = Duration::from_millis(100);
 /// Nor before it took so many times what runs take.
@@ -63,6 +67,10 @@ struct Seat {
 struct Running {
     line: Arc<Line>,
     slots: Vec<Arc<Slot>>,
+    stop: Arc<Stop>,
+    /// When the last of its callers stops waiting: then it is told to end.
+    wanted: Instant,
+    /// When it is given up, should it not have ended.
     until: Instant,
 }
 
@@ -153,10 +161,13 @@ impl Pool {
             let left = |line: &Line, requests, gone| self.leave(line, requests, gone);
             match state.turns.pick(self.lanes, at, stopping, left) {
                 Picked::Work(work) => {
-                    let until = at + Self::patience(&work, at);
+                    let wanted = work.run.iter().map(|job| job.deadline.unwrap_or(at + MOST_PATIENCE)).max();
+                    let wanted = wanted.unwrap_or(at);
+                    let until = Self::until(&work, at, wanted);
                     let slots = work.run.iter().map(|job| Arc::clone(&job.slot)).collect();
                     let seat = state.seats.get_mut(ticket.lane)?;
-                    seat.run = Some(Running { line: Arc::clone(&work.line), slots, until });
+                    let (line, stop) = (Arc::clone(&work.line), Arc::clone(&work.stop));
+                    seat.run = Some(Running { line, slots, stop, wanted, until });
                     drop(state);
                     self.began.notify_all();
                     return Some(work);
@@ -195,18 +206,40 @@ impl Pool {
             state.stuck = state.stuck.saturating_sub(1);
             return false;
         }
-        if let Some(seat) = state.seats.get_mut(ticket.lane) {
-            seat.run = None;
-        }
+        let run = state.seats.get_mut(ticket.lane).and_then(|seat| seat.run.take());
+        let cut = run.is_some_and(|run| run.stop.stopped());
         let expected = nanoseconds(queue.run_time());
         queue.credit = (queue.credit + expected - nanoseconds(took)).max(DEBT);
         queue.running = queue.running.saturating_sub(1);
-        queue.ran(took, requests);
+        // One endless row says nothing about those that come after it.
+        if line.bounded() || !cut {
+            queue.ran(took, requests);
+        }
         line.show(queue.len(), queue.bound(self.lanes));
         drop(queue);
         drop(state);
         self.in_flight.fetch_sub(requests, Relaxed);
         true
+    }
+
+    /// Tells the runs that nobody waits for any more to end, and their last callers that it was too late.
+    pub(crate) fn stop_unwanted(&self, now: Instant) {
+        let mut told: Vec<Arc<Slot>> = Vec::new();
+        let state = lock(&self.state);
+        for run in state.seats.iter().filter_map(|seat| seat.run.as_ref()) {
+            let late = run.wanted <= now;
+            if run.stop.stopped() || !(late || run.slots.iter().all(|slot| slot.gone())) {
+                continue;
+            }
+            run.line.tally.stopped.one();
+            run.stop.stop();
+            told.extend(run.slots.iter().map(Arc::clone));
+        }
+        drop(state);
+        for slot in told {
+            slot.expire();
+            slot.answer(Err(slot.expired()));
+        }
     }
 
     /// Gives up the runs that should have ended: their callers are told, their lanes are free for other threads. Returns
@@ -250,7 +283,8 @@ impl Pool {
         if state.stopping {
             return false;
         }
-        let soonest = state.seats.iter().filter_map(|seat| seat.run.as_ref()).map(|run| run.until).min();
+        let next = |run: &Running| if run.stop.stopped() { run.until } else { run.wanted.min(run.until) };
+        let soonest = state.seats.iter().filter_map(|seat| seat.run.as_ref()).map(next).min();
         match soonest {
             // A run that begins meanwhile has its patience as well.
             Some(until) => {
@@ -297,11 +331,9 @@ impl Pool {
         self.in_flight.load(Relaxed) > 0
     }
 
-    fn patience(work: &Work, now: Instant) -> Duration {
-        let last = work.run.iter().map(|job| job.deadline.unwrap_or(now + MOST_PATIENCE)).max();
-        let callers = last.map_or(PATIENCE, |last| last.saturating_duration_since(now));
+    fn until(work: &Work, now: Instant, wanted: Instant) -> Instant {
         let usual = lock(&work.line.queue).run_time() * TIMES;
-        callers.max(usual).max(PATIENCE)
+        (wanted + GRACE).max(now + usual.max(PATIENCE))
     }
 
     /// Requests left the queue without a run, `gone` of them because nobody waited.

@@ -15,6 +15,8 @@ pub(crate) struct Tally {
     pub(crate) rejected: Count,
     /// Runs that did not end in time.
     pub(crate) stuck: Count,
+    /// Runs that were ended because nobody waited for them any more.
+    pub(crate) stopped: Count,
     /// Runs on lanes.
     pub(crate) runs: Count,
     /// Requests in those runs.

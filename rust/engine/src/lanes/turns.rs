@@ -5,6 +5,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tidegate_model::Stop;
+
 use super::line::{Line, MOST_ROWS};
 use super::queue::{Job, Shed, Taken};
 use crate::shared::lock;
@@ -17,6 +19,8 @@ pub(super) const QUANTUM: i64 = 2_000_000;
 pub(crate) struct Work {
     pub(crate) line: Arc<Line>,
     pub(crate) run: Vec<Job>,
+    /// Ends the run.
+    pub(crate) stop: Arc<Stop>,
 }
 
 /// What the turns give.
@@ -99,7 +103,7 @@ impl Turns {
                 self.0.rotate_left(1);
             }
             tell(&line, shed);
-            return Picked::Work(Work { line, run });
+            return Picked::Work(Work { line, run, stop: Arc::default() });
         }
         later.map_or(Picked::Nothing, Picked::Later)
     }

@@ -4,7 +4,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 use tidegate_engine::{LoadError, Loaded, Loader, Reference};
-use tidegate_model::{DataType, ScoreError, Scorer, Shape, Signature, Tensor, TensorData, TensorSpec};
+use tidegate_model::{DataType, ScoreError, Scorer, Shape, Signature, Stop, Tensor, TensorData, TensorSpec};
 
 /// A door that scorers named `gated` wait at, and what came to it.
 #[derive(Default)]
@@ -67,6 +67,7 @@ impl Loader for FakeLoader {
             Some("narrow") => Behaviour::Narrow,
             Some("slow") => Behaviour::Slow,
             Some("mixes") => Behaviour::Mixes,
+            Some("loops") => Behaviour::Loops,
             Some("loader-panics") => panic!("a loader that panics"),
             _ => return Err(LoadError("expected ONNX, got something else".into())),
         };
@@ -98,6 +99,8 @@ enum Behaviour {
     Slow,
     /// The same, and adds what the first row has to all rows.
     Mixes,
+    /// Goes on for ever over a row of 13, unless it is stopped.
+    Loops,
 }
 
 struct Fake {
@@ -119,6 +122,25 @@ fn signature() -> Signature {
 impl Scorer for Fake {
     fn signature(&self) -> &Signature {
         &self.signature
+    }
+
+    fn bounded(&self) -> bool {
+        !matches!(self.behaviour, Behaviour::Loops)
+    }
+
+    fn score_until(&self, rows: usize, inputs: &[&Tensor], stop: &Stop) -> Result<Vec<Tensor>, ScoreError> {
+        let TensorData::Fp32(x) = &inputs[0].data else { panic!("x is not FP32") };
+        if matches!(self.behaviour, Behaviour::Loops) && x[0] > 12.5 {
+            let (ended, end) = std::sync::mpsc::channel();
+            return stop.during(
+                move || ended.send(()).unwrap(),
+                || {
+                    end.recv_timeout(Duration::from_secs(30)).unwrap();
+                    Err(ScoreError::Stopped)
+                },
+            );
+        }
+        self.score(rows, inputs)
     }
 
     /// p1 = scale * a, p0 = 1 - p1, label = whether p1 > 0.5.

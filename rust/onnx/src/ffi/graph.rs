@@ -5,7 +5,7 @@ use std::ptr;
 
 use ort::AsPointer;
 use ort::memory::MemoryInfo;
-use ort::session::Session;
+use ort::session::{RunOptions, Session};
 use smallvec::SmallVec;
 use tidegate_model::{DataType, Signature, Tensor};
 
@@ -51,7 +51,7 @@ impl Graph {
     }
 
     /// Runs the graph. `targets` are the outputs in order: a tensor of the shape that the graph will give is written
-    /// in place, `None` is allocated by ONNX Runtime and copied.
+    /// in place, `None` is allocated by ONNX Runtime and copied. Whoever holds the `options` can end the run.
     ///
     /// # Errors
     /// What ONNX Runtime says, also when a target has another shape than the graph gives.
@@ -59,6 +59,7 @@ impl Graph {
         &self,
         inputs: &[Value<'_>],
         mut targets: Vec<Option<Tensor>>,
+        options: Option<&RunOptions>,
     ) -> Result<Vec<Tensor>, ort::Error> {
         if inputs.len() != self.inputs.len() || targets.len() != self.outputs.len() {
             return Err(ort::Error::new("a value is needed for each input, a target for each output"));
@@ -77,11 +78,12 @@ impl Graph {
             self.outputs.iter().map(|(name, _)| name.as_ptr()).collect();
         let marked = marks::running(self.mark);
         // SAFETY: Run may be called by many threads at once on one session, although it takes a mutable pointer. All
-        // arrays have the lengths given; the values live until the end of this function.
+        // arrays have the lengths given; the values live until the end of this function, and so do the options, whose
+        // flag ONNX Runtime reads while another thread sets it: that is what the flag is for.
         let status = check(unsafe {
             (ort::api().Run)(
                 self.session.ptr().cast_mut(),
-                ptr::null(),
+                options.map_or(ptr::null(), AsPointer::ptr),
                 input_names.as_ptr(),
                 values.as_ptr(),
                 values.len(),

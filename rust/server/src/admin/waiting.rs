@@ -26,7 +26,7 @@ impl Waiting {
     }
 }
 
-const COUNTERS: [(&str, &str, Figure); 9] = [
+const COUNTERS: [(&str, &str, Figure); 10] = [
     ("tidegate_requests_expired", "Requests whose deadline passed before the model was asked", |lane| {
         lane.expired
     }),
@@ -41,6 +41,9 @@ const COUNTERS: [(&str, &str, Figure); 9] = [
         lane.waited_nanoseconds
     }),
     ("tidegate_lane_stuck_runs", "Runs on lanes that did not end in time", |lane| lane.stuck),
+    ("tidegate_lane_stopped_runs", "Runs on lanes that were ended because nobody waited any more", |lane| {
+        lane.stopped
+    }),
     ("tidegate_breaker_opened", "Times that a version was left alone because it kept failing", |lane| {
         lane.breaker_opened
     }),

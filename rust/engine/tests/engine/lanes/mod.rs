@@ -1,5 +1,6 @@
 //! Slow models on lanes; here is what their tests share.
 
+mod endless;
 mod failing;
 mod measured;
 mod own_rows;
