@@ -33,6 +33,8 @@ Floats = NDArray[np.float32]
 FEATURES = 28
 NAMES = [f"f{number}" for number in range(FEATURES)]
 BATCH = 1000
+DEFAULT = "boosted"
+"""The model that answers where a protocol names none."""
 ULPS = 16
 """How far a graph that is no tree may be from itself over batch sizes, in units of the last place."""
 
@@ -104,6 +106,14 @@ def arrow(place: Place, endpoint: str, rows: Floats) -> Floats:
     with urllib.request.urlopen(request) as answer:
         frame = pl.read_ipc_stream(io.BytesIO(answer.read()))
     return frame["score"].to_numpy()
+
+
+def mlflow_split(place: Place, endpoint: str, rows: Floats) -> Floats:
+    """The default endpoint's, as MLflow's clients send a data frame."""
+    assert endpoint == DEFAULT
+    split = {"columns": NAMES, "data": [_nullable(row) for row in rows]}
+    answer = _post(f"http://{place.server}/invocations", {"dataframe_split": split})
+    return _positive(np.array([row["probabilities"] for row in answer["predictions"]], dtype=np.float32))
 
 
 def in_process(place: Place, endpoint: str, rows: Floats) -> Floats:
@@ -186,7 +196,10 @@ def place(models: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> 
     twin = Path(shutil.copytree(home, folder / "twin"))
     servers = Servers()
     try:
-        server = servers(home).ready.data.removeprefix("http://")
+        with pytest.MonkeyPatch.context() as environment:
+            environment.setenv("TIDEGATE_DEFAULT_ENDPOINT", DEFAULT)
+            started = servers(home)
+        server = started.ready.data.removeprefix("http://")
         with tidegate.LocalEngine(twin) as engine:
             yield Place(server, home, folder, engine)
     finally:
@@ -206,6 +219,14 @@ def reference(model: Path, rows: Floats) -> Floats:
 def test_trees_are_equal_bit_for_bit(
     place: Place, models: dict[str, Path], sample: Floats, family: str, surface: Any
 ) -> None:
+    trees_are_equal(place, models, sample, family, surface)
+
+
+def test_trees_are_equal_over_mlflow(place: Place, models: dict[str, Path], sample: Floats) -> None:
+    trees_are_equal(place, models, sample, DEFAULT, mlflow_split)
+
+
+def trees_are_equal(place: Place, models: dict[str, Path], sample: Floats, family: str, surface: Any) -> None:
     batch = surface(place, family, sample)
     assert_same_bits(batch, reference(models[family], sample))
     for row in (0, 17, 19, 23, 500, BATCH - 1):

@@ -23,10 +23,6 @@ mod signals;
 mod statistics;
 mod traffic;
 
-/// Records are freed by the log's thread, which the system's allocator does under a lock.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// Tidegate's native half; `_native.pyi` documents it.
 #[pyo3::pymodule]
 mod _native {
