@@ -10,15 +10,10 @@ import tidegate
 
 
 def environment(kept: Collection[str], fixed: Mapping[str, str]) -> dict[str, str]:
-    """The variables ``kept`` of the parent's, ``fixed`` ones, the way to the package, what libraries need.
+    """The variables ``kept`` of the parent's, ``fixed`` ones, the way to the package, and no telemetry.
 
-    ONNX Runtime else keeps a database of its runs in the user's cache and sends it away; the extension's
-    allocator else reserves a gibibyte of addresses at once, which is all that a worker may have.
+    ONNX Runtime else keeps a database of its runs in the user's cache and sends it away.
     """
     inherited = {name: os.environ[name] for name in kept if name in os.environ}
-    ours = {
-        "ORT_DISABLE_TELEMETRY": "1",
-        "MIMALLOC_ARENA_RESERVE": "0",
-        "PYTHONPATH": str(Path(tidegate.__file__).parents[1]),
-    }
+    ours = {"ORT_DISABLE_TELEMETRY": "1", "PYTHONPATH": str(Path(tidegate.__file__).parents[1])}
     return inherited | dict(fixed) | ours
