@@ -23,6 +23,7 @@ __all__ = [
     "alarm_level",
     "assign",
     "design_effect",
+    "endless_loop",
     "ln_alarm",
     "psi",
     "ranges",
