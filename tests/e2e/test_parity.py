@@ -187,6 +187,8 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 def place(models: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     folder = tmp_path_factory.mktemp("parity")
     home = Path(tidegate.init(folder / "home", trial=True)["home"])
+    settings = home / "tidegate.toml"
+    settings.write_text(f'default_endpoint = "{DEFAULT}"\n' + settings.read_text())
     with tidegate.open(home) as verbs:
         for name, path in models.items():
             verbs.create_model(name)
@@ -196,10 +198,7 @@ def place(models: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> 
     twin = Path(shutil.copytree(home, folder / "twin"))
     servers = Servers()
     try:
-        with pytest.MonkeyPatch.context() as environment:
-            environment.setenv("TIDEGATE_DEFAULT_ENDPOINT", DEFAULT)
-            started = servers(home)
-        server = started.ready.data.removeprefix("http://")
+        server = servers(home).ready.data.removeprefix("http://")
         with tidegate.LocalEngine(twin) as engine:
             yield Place(server, home, folder, engine)
     finally:
