@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from tests.e2e.misbehaving import misbehaving
 from tests.e2e.multiplying import house
-from tests.e2e.servers import DATA, Server, Servers
+from tests.e2e.servers import Server, Servers
 
 from tidegate import Client
 from tidegate.errors import ModelRefusedError, PreconditionError
-from tidegate.serving import library
 
 Wait = Callable[..., None]
 
@@ -29,10 +28,7 @@ def marker(tmp_path: Path) -> Path:
 @pytest.fixture
 def crashing(tmp_path: Path, marker: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The real ONNX Runtime behind one that crashes at will."""
-    real, made = library().resolve(), tmp_path / "libonnxruntime.so.9"
-    names = [f'-DREAL="{real}"', f'-DMARKER="{marker}"', "-D_GNU_SOURCE"]
-    command = ["cc", "-shared", "-fPIC", "-O1", *names, "-o", str(made), str(DATA / "crashing_ort.c")]
-    subprocess.run([*command, "-ldl"], check=True)
+    made = misbehaving(tmp_path, marker)
     monkeypatch.setenv("TIDEGATE_ORT_LIBRARY", str(made))
     return made
 

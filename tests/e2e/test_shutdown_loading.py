@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
 import pytest
+from tests.e2e.misbehaving import misbehaving
 from tests.e2e.multiplying import house
-from tests.e2e.servers import DATA, Servers
+from tests.e2e.servers import Servers
 
 from tidegate import Client
 from tidegate.errors import TidegateError
-from tidegate.serving import library
 
 Wait = Callable[..., None]
 
@@ -24,10 +23,7 @@ Wait = Callable[..., None]
 def marker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """While this file is there, no model with HOLD in it is loaded."""
     marker = tmp_path / "hold"
-    real, made = library().resolve(), tmp_path / "libonnxruntime.so.9"
-    names = [f'-DREAL="{real}"', f'-DMARKER="{marker}"', "-D_GNU_SOURCE"]
-    command = ["cc", "-shared", "-fPIC", "-O1", *names, "-o", str(made), str(DATA / "holding_ort.c")]
-    subprocess.run([*command, "-ldl"], check=True)
+    made = misbehaving(tmp_path, marker)
     monkeypatch.setenv("TIDEGATE_ORT_LIBRARY", str(made))
     yield marker
     marker.unlink(missing_ok=True)

@@ -1,6 +1,7 @@
 //! Tells an ONNX model from other files before ONNX Runtime sees the bytes, so that the error says what came.
 
 use crate::OnnxError;
+use crate::wire::varint;
 
 /// Beginnings of files that people pass by mistake: offset, bytes, name.
 const MAGIC: [(usize, &[u8], &str); 12] = [
@@ -83,19 +84,6 @@ fn unknown(bytes: &[u8]) -> &'static str {
         Ok(text) if !text.contains(|c: char| c.is_control() && !c.is_whitespace()) => "text",
         _ => "unknown bytes",
     }
-}
-
-fn varint(rest: &mut &[u8]) -> Option<u64> {
-    let mut value = 0;
-    for shift in (0..64).step_by(7) {
-        let (&byte, tail) = rest.split_first()?;
-        *rest = tail;
-        value |= u64::from(byte & 0x7f) << shift;
-        if byte < 0x80 {
-            return Some(value);
-        }
-    }
-    None
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ mod runtime;
 mod scorer;
 mod shape;
 mod signature;
+mod wire;
 
 pub use error::OnnxError;
 pub use loops::endless_loop;

@@ -123,20 +123,17 @@ impl Server {
     pub fn run(self, stop: Stop) -> Result<Report, ServerError> {
         let runtime = runtime()?;
         let log = self.config.access_log.then(|| AccessLog::start(&self.config.home)).transpose()?;
+        let common = Common {
+            plane: Arc::clone(&self.plane),
+            terms: self.terms.clone(),
+            log,
+            spin: Duration::from_micros(self.config.spin_microseconds),
+        };
         let mut senders = Vec::with_capacity(self.workers.len());
         let mut threads = Vec::with_capacity(self.workers.len());
         for (index, worker) in self.workers.into_iter().enumerate() {
             let (sender, accepted) = unbounded_channel();
-            let plane = Arc::clone(&self.plane);
-            let spin = Duration::from_micros(self.config.spin_microseconds);
-            threads.push(serving_thread(
-                index,
-                plane,
-                worker,
-                accepted,
-                self.terms.clone(),
-                (log.clone(), spin),
-            )?);
+            threads.push(serving_thread(index, worker, accepted, common.clone())?);
             senders.push(sender);
         }
         let life = Life { plane: self.plane, config: self.config, control: self.control, terms: self.terms };
@@ -284,15 +281,24 @@ async fn accept(listener: tokio::net::TcpListener, senders: Vec<UnboundedSender<
     }
 }
 
+/// What all serving threads have in common.
+#[derive(Clone)]
+struct Common {
+    plane: Arc<Plane>,
+    terms: Terms,
+    log: Option<AccessLog>,
+    /// See [`Spin`].
+    spin: Duration,
+}
+
 /// One thread with one event loop, which answers everything on its connections.
 fn serving_thread(
     index: usize,
-    plane: Arc<Plane>,
     worker: Worker,
     accepted: UnboundedReceiver<Accepted>,
-    terms: Terms,
-    (log, spin): (Option<AccessLog>, Duration),
+    common: Common,
 ) -> Result<JoinHandle<usize>, ServerError> {
+    let Common { plane, terms, log, spin } = common;
     let runtime = runtime()?;
     let serve = move || {
         let services = Rc::new(grpc::Services::new(&plane));

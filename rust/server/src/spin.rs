@@ -55,7 +55,7 @@ mod tests {
     use std::rc::Rc;
     use tokio::task::{LocalSet, yield_now};
 
-    /// Whether it looked at least `looks` times, when the thread had nothing else to do.
+    /// Whether it is still looking after two turns of a thread that had nothing else to do.
     async fn spins(time: Duration) -> bool {
         let spin = Rc::new(Spin::new(time));
         let spinning = Rc::clone(&spin);

@@ -6,12 +6,15 @@ use prost::Message as _;
 use tidegate_engine::Label;
 use tidegate_model::{Batch, Contract, Tensor, TensorData};
 
-use super::{columns, contents, decoded, frame, infer, methods, parameters, speaks_protobuf, tidegate};
+use super::{
+    columns, contents, decoded, frame, infer, methods, parameters, score, speaks_protobuf, tidegate,
+};
 use crate::fault::Fault;
 use crate::generated::inference::ModelInferRequest;
 use crate::generated::inference::model_infer_request::InferInputTensor;
 use crate::generated::tidegate_v1 as wire;
 use crate::generated::tidegate_v1::column::Values;
+use crate::generated::tidegate_v1::output;
 use crate::generated::tidegate_v1::score_request::Rows;
 use crate::{arrow, raw, tensor_header};
 
@@ -128,30 +131,15 @@ pub(crate) fn score_again(contract: &Contract, columns: &[(&str, TensorData)], l
     read(columns::decode(contract, columns, limit))
 }
 
+/// What an answer says, as a request says it.
 fn values(data: &TensorData) -> Values {
-    macro_rules! wide {
-        ($variant:ident, $values:expr) => {
-            Values::$variant(wire::$variant { values: $values.iter().map(|value| (*value).into()).collect() })
-        };
-    }
-    match data {
-        TensorData::Bool(values) => wide!(Booleans, values),
-        TensorData::Int8(values) => wide!(Integers, values),
-        TensorData::Int16(values) => wide!(Integers, values),
-        TensorData::Int32(values) => wide!(Integers, values),
-        TensorData::Int64(values) => wide!(Integers, values),
-        TensorData::Uint8(values) => wide!(UnsignedIntegers, values),
-        TensorData::Uint16(values) => wide!(UnsignedIntegers, values),
-        TensorData::Uint32(values) => wide!(UnsignedIntegers, values),
-        TensorData::Uint64(values) => wide!(UnsignedIntegers, values),
-        TensorData::Fp16(values) => Values::Floats(wire::Floats {
-            values: values.iter().map(|bits| half::f16::from_bits(*bits).to_f32()).collect(),
-        }),
-        TensorData::Fp32(values) => wide!(Floats, values),
-        TensorData::Fp64(values) => wide!(Doubles, values),
-        TensorData::Bytes(column) => {
-            Values::Strings(wire::Strings { values: column.iter().map(Bytes::copy_from_slice).collect() })
-        }
+    match score::values(data) {
+        output::Values::Booleans(values) => Values::Booleans(values),
+        output::Values::Integers(values) => Values::Integers(values),
+        output::Values::UnsignedIntegers(values) => Values::UnsignedIntegers(values),
+        output::Values::Floats(values) => Values::Floats(values),
+        output::Values::Doubles(values) => Values::Doubles(values),
+        output::Values::Strings(values) => Values::Strings(values),
     }
 }
 

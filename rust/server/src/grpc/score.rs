@@ -78,7 +78,7 @@ fn outputs(endpoint: &Endpoint, tensors: &[Tensor]) -> Vec<wire::Output> {
     endpoint.contract.outputs.iter().zip(tensors).map(output).collect()
 }
 
-fn values(data: &TensorData) -> Values {
+pub(super) fn values(data: &TensorData) -> Values {
     macro_rules! wide {
         ($variant:ident, $values:expr) => {
             Values::$variant(wire::$variant { values: $values.iter().map(|value| (*value).into()).collect() })
