@@ -269,20 +269,8 @@ impl Drop for Span {
 
 /// The method, of those that the standard names.
 fn verb(method: &Method) -> &'static str {
-    let known = [
-        Method::GET,
-        Method::POST,
-        Method::PUT,
-        Method::DELETE,
-        Method::HEAD,
-        Method::OPTIONS,
-        Method::PATCH,
-        Method::CONNECT,
-        Method::TRACE,
-    ];
-    let names = ["GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH", "CONNECT", "TRACE"];
-    let place = known.iter().position(|known| known == method);
-    place.map_or("_OTHER", |place| names[place])
+    let known = ["GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH", "CONNECT", "TRACE"];
+    known.into_iter().find(|known| method == *known).unwrap_or("_OTHER")
 }
 
 /// What is known of a request from its head alone.
