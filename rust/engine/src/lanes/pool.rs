@@ -232,12 +232,13 @@ impl Pool {
                 continue;
             }
             run.line.tally.stopped.one();
+            // Counted before the run can end and its callers hear of it.
+            run.slots.iter().for_each(|slot| slot.expire());
             run.stop.stop();
             told.extend(run.slots.iter().map(Arc::clone));
         }
         drop(state);
         for slot in told {
-            slot.expire();
             slot.answer(Err(slot.expired()));
         }
     }
