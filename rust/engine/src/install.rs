@@ -125,8 +125,7 @@ impl Installer<'_> {
             .transpose()
             .map_err(mismatch)?;
         let threads = self.shared.threads();
-        let meter = lock(&self.shared.observers).meter(&endpoint.name, &spec.digest, threads);
-        let line = lock(&self.shared.observers).line(&endpoint.name, &spec.digest);
+        let (meter, line) = lock(&self.shared.observers).variant(&endpoint.name, &spec.digest, threads);
         Ok(Variant {
             model: spec.model.as_str().into(),
             version: spec.version.as_str().into(),

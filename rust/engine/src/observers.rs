@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use crate::Deployment;
@@ -13,6 +14,8 @@ use crate::totals::EndpointLog;
 
 /// Least time between two writes of an endpoint's counts.
 const SAVE_INTERVAL: Duration = Duration::from_secs(10);
+/// Versions out of every plan whose meters and lines are kept, newest first: one that comes back goes on counting.
+const KEPT: usize = 64;
 
 /// A tap belongs to a version, its profile and an endpoint.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -33,12 +36,31 @@ pub(crate) struct Closed {
 #[derive(Debug, Default)]
 pub(crate) struct Observers {
     taps: HashMap<TapKey, (Arc<Tap>, PaneOwner)>,
-    meters: HashMap<(String, String), Arc<Meter>>,
-    lines: HashMap<(String, String), Arc<Line>>,
+    /// By endpoint and digest.
+    variants: HashMap<(String, String), Observed>,
     logs: HashMap<String, Arc<EndpointLog>>,
     retired: Vec<Arc<Deployment>>,
     unsaved: HashSet<String>,
     saved: HashMap<String, Instant>,
+    /// Counts the versions that left.
+    left: u64,
+}
+
+/// What is known of a version on an endpoint.
+#[derive(Debug)]
+struct Observed {
+    meter: Arc<Meter>,
+    line: Arc<Line>,
+    /// Which one it was to leave, while nobody works with it.
+    left: Option<u64>,
+}
+
+impl Observed {
+    /// Whether somebody may still count here. Others get at it through the observers only, so "no" stays true under
+    /// their lock.
+    fn in_use(&self) -> bool {
+        Arc::strong_count(&self.meter) > 1 || Arc::strong_count(&self.line) > 1
+    }
 }
 
 impl Observers {
@@ -50,13 +72,16 @@ impl Observers {
         self.taps.insert(key, (tap, owner));
     }
 
-    pub(crate) fn meter(&mut self, endpoint: &str, digest: &str, threads: usize) -> Arc<Meter> {
+    pub(crate) fn variant(
+        &mut self,
+        endpoint: &str,
+        digest: &str,
+        threads: usize,
+    ) -> (Arc<Meter>, Arc<Line>) {
+        let made = || Observed { meter: Arc::new(Meter::new(threads)), line: Arc::default(), left: None };
         let key = (endpoint.to_owned(), digest.to_owned());
-        Arc::clone(self.meters.entry(key).or_insert_with(|| Arc::new(Meter::new(threads))))
-    }
-
-    pub(crate) fn line(&mut self, endpoint: &str, digest: &str) -> Arc<Line> {
-        Arc::clone(self.lines.entry((endpoint.to_owned(), digest.to_owned())).or_default())
+        let observed = self.variants.entry(key).or_insert_with(made);
+        (Arc::clone(&observed.meter), Arc::clone(&observed.line))
     }
 
     pub(crate) fn log(&mut self, endpoint: &str) -> Arc<EndpointLog> {
@@ -85,11 +110,31 @@ impl Observers {
         closed
     }
 
+    /// Forgets what nobody works with: versions that left before the last [`KEPT`], and endpoints that owe their log
+    /// no word about lost rows.
+    pub(crate) fn forget(&mut self) {
+        for observed in self.variants.values_mut() {
+            if observed.in_use() {
+                observed.left = None;
+            } else if observed.left.is_none() {
+                self.left += 1;
+                observed.left = Some(self.left);
+            }
+        }
+        let mut left: Vec<u64> = self.variants.values().filter_map(|observed| observed.left).collect();
+        if let Some(surplus) = left.len().checked_sub(KEPT).filter(|&surplus| surplus > 0) {
+            let (_, &mut newest, _) = left.select_nth_unstable(surplus - 1);
+            self.variants.retain(|_, observed| observed.left.is_none_or(|left| left > newest));
+        }
+        self.logs.retain(|_, log| Arc::strong_count(log) > 1 || log.gap.load(Relaxed) > 0);
+    }
+
     /// Endpoints with closed panes whose counts were not written for a while; they count as written now.
     pub(crate) fn take_unsaved(&mut self, now: Instant) -> Vec<String> {
         let (unsaved, saved) = (&mut self.unsaved, &mut self.saved);
-        let due = |endpoint: &String| saved.get(endpoint).is_none_or(|&last| now - last >= SAVE_INTERVAL);
-        let due: Vec<String> = unsaved.iter().filter(|endpoint| due(endpoint)).cloned().collect();
+        saved.retain(|_, last| now - *last < SAVE_INTERVAL);
+        let due: Vec<String> =
+            unsaved.iter().filter(|endpoint| !saved.contains_key(*endpoint)).cloned().collect();
         for endpoint in &due {
             unsaved.remove(endpoint);
             saved.insert(endpoint.clone(), now);
@@ -97,3 +142,7 @@ impl Observers {
         due
     }
 }
+
+#[cfg(test)]
+#[path = "observers_tests.rs"]
+mod tests;

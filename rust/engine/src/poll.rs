@@ -51,6 +51,7 @@ impl Shared {
     pub(crate) fn poll(&self) {
         let span_us = i64::try_from(self.config.pane_seconds.saturating_mul(1_000_000)).unwrap_or(i64::MAX);
         self.close_panes(self.config.pane_rows, span_us);
+        lock(&self.observers).forget();
         for endpoint in lock(&self.observers).take_unsaved(Instant::now()) {
             self.save_counts(&endpoint);
         }
