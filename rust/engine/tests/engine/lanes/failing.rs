@@ -33,8 +33,9 @@ fn a_kernel_that_hangs_costs_its_callers_their_deadline_and_nobody_else_anything
     let home = Home::new();
     let bench = gated(&home, 1, "scale 1", |_| {});
     let mut client = Client::of(&bench);
-    let soon = || Some(Instant::now() + Duration::from_millis(30));
+    let soon = || Some(Instant::now() + Duration::from_millis(500));
     let hangs = client.queue(ScoreRequest { deadline: soon(), ..one(1.0) });
+    bench.gate.wait_for(1);
     // The only lane hangs; its caller is told, and another thread takes the lane.
     assert!(matches!(wait(hangs).unwrap_err(), EngineError::Expired { .. }));
     assert_eq!(scores(&wait(client.queue(pinned(2.0))).unwrap()), [2.0]);
