@@ -96,8 +96,10 @@ def test_a_slow_model_sheds_and_its_neighbour_answers_everything(two_models: Pat
 
     with ThreadPoolExecutor(CALLERS + 1) as pool:
         beside = pool.submit(neighbour)
-        answers = [answer for callers in pool.map(overload, range(CALLERS)) for answer in callers]
-        over.set()
+        try:
+            answers = [answer for callers in pool.map(overload, range(CALLERS)) for answer in callers]
+        finally:
+            over.set()
         seen = Counter(answer.status_code for answer in answers)
         assert set(beside.result()) == {200}
     assert set(seen) <= {200, 429, 504}, seen
