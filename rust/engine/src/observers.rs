@@ -122,9 +122,9 @@ impl Observers {
             }
         }
         let mut left: Vec<u64> = self.variants.values().filter_map(|observed| observed.left).collect();
-        if let Some(surplus) = left.len().checked_sub(KEPT).filter(|&surplus| surplus > 0) {
-            let (_, &mut newest, _) = left.select_nth_unstable(surplus - 1);
-            self.variants.retain(|_, observed| observed.left.is_none_or(|left| left > newest));
+        left.sort_unstable_by(|one, other| other.cmp(one));
+        if let Some(&last) = left.get(KEPT) {
+            self.variants.retain(|_, observed| observed.left.is_none_or(|left| left > last));
         }
         self.logs.retain(|_, log| Arc::strong_count(log) > 1 || log.gap.load(Relaxed) > 0);
     }

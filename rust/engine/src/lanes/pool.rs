@@ -225,8 +225,8 @@ impl Pool {
     /// Tells the runs that nobody waits for any more to end, and their last callers that it was too late.
     pub(crate) fn stop_unwanted(&self, now: Instant) {
         let mut told: Vec<Arc<Slot>> = Vec::new();
-        let state = lock(&self.state);
-        for run in state.seats.iter().filter_map(|seat| seat.run.as_ref()) {
+        let mut state = lock(&self.state);
+        for run in state.seats.iter_mut().filter_map(|seat| seat.run.as_mut()) {
             let late = run.wanted <= now;
             if run.stop.stopped() || !(late || run.slots.iter().all(|slot| slot.gone())) {
                 continue;
@@ -235,6 +235,8 @@ impl Pool {
             // Counted before the run can end and its callers hear of it.
             run.slots.iter().for_each(|slot| slot.expire());
             run.stop.stop();
+            // However late this thread was woken, the run has its time to notice.
+            run.until = run.until.max(now + GRACE);
             told.extend(run.slots.iter().map(Arc::clone));
         }
         drop(state);

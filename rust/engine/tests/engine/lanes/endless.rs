@@ -15,7 +15,7 @@ fn an_endless_run_is_ended_at_its_deadline_and_its_lane_goes_on() {
     let home = Home::new();
     let bench = looping(&home, LaneSpec::default());
     let mut client = Client::of(&bench);
-    for round in 1..=3 {
+    for round in 1..=5 {
         let deadline = Some(Instant::now() + Duration::from_millis(500));
         let endless = client.queue(ScoreRequest { deadline, ..one(13.0) });
         // Behind it, on the only lane.
@@ -23,16 +23,13 @@ fn an_endless_run_is_ended_at_its_deadline_and_its_lane_goes_on() {
         assert!(matches!(wait(endless).unwrap_err(), EngineError::Expired { version, .. } if version == "1"));
         let [own, other] = behind.map(|pending| scores(&wait(pending).unwrap()));
         assert_eq!((&own[..], &other[..]), (&[0.25][..], &[2.0][..]));
-        // On a busy machine the run may be given up before it notices that it is to end; it ends all the same.
-        while bench.engine.status().lanes.stuck > 0 {
-            thread::yield_now();
-        }
-        let status = lane(&bench, 0);
-        assert_eq!((status.stopped, status.late, status.quarantined), (round, round, false));
-        assert_eq!(bench.engine.status().lanes.in_flight, 0);
+        let (status, lanes) = (lane(&bench, 0), bench.engine.status().lanes);
+        assert_eq!((status.stopped, status.late, status.stuck), (round, round, 0));
+        assert!(!status.quarantined);
+        assert_eq!((lanes.stuck, lanes.in_flight), (0, 0));
     }
     let stats = &bench.engine.stats()[0];
-    assert_eq!((stats.requests, stats.errors), (3, 0), "an ended run is no failure of the model");
+    assert_eq!((stats.requests, stats.errors), (5, 0), "an ended run is no failure of the model");
     assert!(!lane(&bench, 0).breaker_open);
 }
 
@@ -73,7 +70,7 @@ fn an_endless_row_makes_nobody_wait_for_its_like() {
     let before = lane(&bench, 0).run_microseconds;
     assert!(before < 50_000, "{before}");
     assert_eq!(
-        scores(&wait(client.queue(ScoreRequest { deadline: deadline(1000), ..one(0.5) })).unwrap()),
+        scores(&wait(client.queue(ScoreRequest { deadline: deadline(100), ..one(0.5) })).unwrap()),
         [0.5]
     );
 }
